@@ -1,0 +1,44 @@
+# Bare `make` lists the targets. Everything lives in .venv and $GAN_ADVISOR_DATA_DIR (default ./var).
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## ?/\1\t/' | expand -t 10
+
+setup: $(STAMP)  ## create .venv and install the locked versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "setting up .venv (a minute or two on a first run)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	@touch $@
+
+run: setup  ## API, dashboard and one worker on the embedded default
+	$(BIN)/gan-advisor serve
+
+demo: setup  ## one task from question to verdict, then exit
+	$(BIN)/python -m benchmarks.demo
+
+test: setup  ## every test, on SQLite and PostgreSQL
+	$(BIN)/python -m pytest
+
+check: setup  ## format, lint, types, import laws, knowledge lint, audit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gan-advisor knowledge lint
+	$(BIN)/python -m benchmarks.audit
+
+bench: setup  ## speed of the advisor, the service and training against named peers
+	$(BIN)/python -m benchmarks
+
+chaos: setup  ## kill, freeze and drain workers; count what was lost or doubled
+	$(BIN)/python -m benchmarks.chaos
+
+lock: setup  ## write constraints.txt from .venv
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+.PHONY: help setup run demo test check bench chaos lock

@@ -1,0 +1,1 @@
+"""The service. It never imports torch."""

@@ -1,0 +1,89 @@
+"""The one place that commits. Our tables and the queue engine's share one engine, so a row and its enqueue share a transaction."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.settings import settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def make_engine(url: str) -> sa.Engine:
+    """SQLite in WAL mode with every commit on disk, or PostgreSQL."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _settle(connection: Any, _record: object) -> None:
+        # IMMEDIATE takes the write lock at BEGIN: a deferred one fails with SQLITE_BUSY at its first write, timeout or not.
+        connection.isolation_level = "IMMEDIATE"
+        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+@cache
+def engine() -> sa.Engine:
+    """The engine of this process, for the database of the settings."""
+    return make_engine(settings().url)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """A session that commits at the end, or rolls back when the block raises."""
+    with Session(engine(), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session for reads alone; nothing it holds is written."""
+    with Session(engine(), expire_on_commit=False) as session:
+        yield session
+        session.rollback()
+
+
+def now(session: Session) -> float:
+    """Epoch seconds by the database clock, which all hosts share."""
+    text = (
+        "SELECT (julianday('now') - 2440587.5) * 86400.0"
+        if _is_sqlite(session)
+        else "SELECT extract(epoch from clock_timestamp())"
+    )
+    return float(session.execute(sa.text(text)).scalar_one())
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def upgrade() -> None:
+    """Brings the database to this version: the queue engine's tables, then ours. Safe to call from several processes at once."""
+    from alembic import command
+    from alembic.config import Config
+    from dbos import DBOS
+
+    url = settings().url
+    settings().data_dir.mkdir(parents=True, exist_ok=True)
+    with (settings().data_dir / "upgrade.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        engine().connect().close()  # creates an embedded file with its settings
+        DBOS.migrate(url)
+        config = Config()
+        config.set_main_option("script_location", str(PROJECT / "alembic"))
+        config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+        command.upgrade(config, "head")

@@ -1,0 +1,104 @@
+"""The error tree; each error knows its status, and all have one shape on the wire.
+
+AdvisorError                 500  internal
+|- BadRequest                400  malformed
+|- Unprocessable             422  invalid, with a pointer to every field at fault
+|   `- UnknownSlug           422  unknown_slug, with the nearest known one
+|- NotFound                  404  not_found
+|- Conflict                  409  conflict
+|- TooLarge                  413  too_large
+|- UnsupportedMedia          415  unsupported_media_type
+|- NotReady                  503  not_ready
+`- KnowledgeOutOfDate        503  knowledge_out_of_date, names the command that mends it
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class FieldProblem(BaseModel):
+    """One field at fault."""
+
+    pointer: str = Field(description="JSON pointer into the body, `#/data/resolution`, or `?limit` for a query parameter.")
+    code: str
+    detail: str
+    allowed: Any = None
+
+
+class Problem(BaseModel):
+    """application/problem+json, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The request id.")
+    code: str
+    errors: list[FieldProblem] = []
+    retryable: bool = False
+
+
+class AdvisorError(Exception):
+    """Base of every error this program raises on purpose."""
+
+    status = 500
+    code = "internal"
+    title = "Something failed on our side"
+    retryable = False
+
+    def __init__(self, detail: str, errors: Iterable[FieldProblem] = (), retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = list(errors)
+        self.retry_after = retry_after
+
+
+class BadRequest(AdvisorError):
+    status, code, title = 400, "malformed", "The request could not be read"
+
+
+class Unprocessable(AdvisorError):
+    status, code, title = 422, "invalid", "The request holds values that cannot be used"
+
+
+class UnknownSlug(Unprocessable):
+    """A name that is not known; offers the nearest one."""
+
+    code, title = "unknown_slug", "A name in the request is not known"
+
+    def __init__(self, pointer: str, slug: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(slug, known, n=3, cutoff=0.4)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        detail = f"{slug!r} is not known{hint}"
+        allowed = near or known[:20]
+        super().__init__(detail, [FieldProblem(pointer=pointer, code="unknown_slug", detail=detail, allowed=allowed)])
+
+
+class NotFound(AdvisorError):
+    status, code, title = 404, "not_found", "There is nothing here"
+
+
+class Conflict(AdvisorError):
+    status, code, title = 409, "conflict", "The state of the resource does not allow this"
+
+
+class TooLarge(AdvisorError):
+    status, code, title = 413, "too_large", "The request body is too large"
+
+
+class UnsupportedMedia(AdvisorError):
+    status, code, title = 415, "unsupported_media_type", "The content type is not supported"
+
+
+class NotReady(AdvisorError):
+    status, code, title, retryable = 503, "not_ready", "The service is not ready", True
+
+
+class KnowledgeOutOfDate(NotReady):
+    code, title = "knowledge_out_of_date", "The database holds another knowledge base"

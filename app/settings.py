@@ -1,0 +1,44 @@
+"""Name, default and help of every setting. The only reader of the environment."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each field is read from GAN_ADVISOR_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="GAN_ADVISOR_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("var"), description="Everything the service writes: database, runs, locks.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty takes SQLite in data_dir, or postgresql+psycopg://...")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=0, le=64, description="Worker processes that `serve` starts.")
+    data_folders: tuple[Path, ...] = Field((), description="Folders whose data sets a validation may name by path.")
+    max_run_seconds: float = Field(7200.0, gt=0, description="Largest budget.max_seconds a validation may ask for.")
+    max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
+    heartbeat_seconds: float = Field(5.0, gt=0, description="A worker renews its lease this often.")
+    lease_seconds: float = Field(30.0, gt=0, description="A worker silent for this long is dead and its runs go elsewhere.")
+    poll_seconds: float = Field(0.5, gt=0, description="How often an idle worker looks for work.")
+    retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
+
+    @property
+    def url(self) -> str:
+        """The database URL, the embedded default filled in."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'gan-advisor.sqlite3').absolute()}"
+
+    @property
+    def runs(self) -> Path:
+        """One folder per validation."""
+        return self.data_dir.absolute() / "runs"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

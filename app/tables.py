@@ -1,0 +1,179 @@
+"""Every table on one page. Only `app.db` commits; the queue engine keeps tables of its own beside these.
+
+No table here may be named like one of the engine's: queues, streams, notifications, workflow_*, operation_*.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Table(DeclarativeBase):
+    """Times are epoch seconds from the database clock (`db.now`); the wire shows RFC 3339."""
+
+
+# ------------------------------------------------------------------ knowledge, written by sync alone
+
+
+class KnowledgeState(Table):
+    """Which knowledge base the rows below are; one row."""
+
+    __tablename__ = "knowledge_state"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    version: Mapped[str] = mapped_column(String(32))
+    sha256: Mapped[str] = mapped_column(String(64))
+    synced_at: Mapped[float] = mapped_column(Float)
+
+
+class ArchitectureRow(Table):
+    __tablename__ = "architectures"
+    slug: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16), index=True)
+    family: Mapped[str] = mapped_column(String(64), index=True)
+    year: Mapped[int | None] = mapped_column(Integer)
+    licence: Mapped[str] = mapped_column(String(16))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class BenchmarkRow(Table):
+    """One published figure; `team` is null for the shipped ones."""
+
+    __tablename__ = "benchmarks"
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    architecture: Mapped[str] = mapped_column(String(64), index=True)
+    task: Mapped[str] = mapped_column(String(32), index=True)
+    dataset: Mapped[str] = mapped_column(String(64), index=True)
+    metric: Mapped[str] = mapped_column(String(64), index=True)
+    resolution: Mapped[int | None] = mapped_column(Integer)
+    value: Mapped[float] = mapped_column(Float)
+    reported_by: Mapped[str] = mapped_column(String(16))
+    team: Mapped[str | None] = mapped_column(String(64), index=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class RuleRow(Table):
+    __tablename__ = "rules"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    topic: Mapped[str] = mapped_column(String(64), index=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class DatasetRow(Table):
+    __tablename__ = "datasets"
+    slug: Mapped[str] = mapped_column(String(64), primary_key=True)
+    data_type: Mapped[str] = mapped_column(String(16), index=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class GpuRow(Table):
+    __tablename__ = "gpus"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    memory_gb: Mapped[float] = mapped_column(Float)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class CostRow(Table):
+    __tablename__ = "costs"
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    architecture: Mapped[str] = mapped_column(String(64), index=True)
+    gpu_type: Mapped[str | None] = mapped_column(String(64))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+# ------------------------------------------------------------------ answers
+
+
+class RecommendationRow(Table):
+    """`id` is the digest of task and knowledge, so equal questions share a row."""
+
+    __tablename__ = "recommendations"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[float] = mapped_column(Float)
+    knowledge_sha256: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    __table_args__ = (Index("recommendations_by_time", "created_at", "id"),)
+
+
+class IdempotencyKey(Table):
+    """The first answer to a POST, replayed for its key."""
+
+    __tablename__ = "idempotency_keys"
+    route: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    resource_id: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float] = mapped_column(Float, index=True)
+
+
+# ------------------------------------------------------------------ validations
+
+
+class ValidationRow(Table):
+    """What was asked and how it ended. `id` is the engine's workflow id too; live state is read from the engine, never copied."""
+
+    __tablename__ = "validations"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[float] = mapped_column(Float)
+    recommendation_id: Mapped[str | None] = mapped_column(String(64))
+    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    outcome: Mapped[str | None] = mapped_column(String(16), index=True)
+    """succeeded, failed, canceled or expired once it has ended; null until then."""
+    status_reason: Mapped[str | None] = mapped_column(Text)
+    run_token: Mapped[str | None] = mapped_column(String(64))
+    """New at each start; only its holder may publish."""
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    started_at: Mapped[float | None] = mapped_column(Float)
+    finished_at: Mapped[float | None] = mapped_column(Float)
+    cancel_requested_at: Mapped[float | None] = mapped_column(Float)
+    progress: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    __table_args__ = (Index("validations_by_time", "created_at", "id"),)
+
+
+class EventRow(Table):
+    """One line of a validation's log; `seq` counts per validation."""
+
+    __tablename__ = "validation_events"
+    validation_id: Mapped[str] = mapped_column(ForeignKey("validations.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    type: Mapped[str] = mapped_column(String(32))
+    timestamp: Mapped[str] = mapped_column(String(40))
+    source: Mapped[str | None] = mapped_column(String(80))
+    """`RUN:SEQ` of the run's own event, so that a relay after a crash adds none twice."""
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    __table_args__ = (UniqueConstraint("validation_id", "source"),)
+
+
+class WorkerRow(Table):
+    """A worker process and its lease."""
+
+    __tablename__ = "workers"
+    executor_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int] = mapped_column(Integer)
+    device: Mapped[str] = mapped_column(String(128))
+    started_at: Mapped[float] = mapped_column(Float)
+    seen: Mapped[float] = mapped_column(Float)
+    state: Mapped[str] = mapped_column(String(8))
+    """live, dead (declared so by a peer) or gone (left in order)."""
+
+
+class Measurement(Table):
+    """One figure from our own run, cited by later answers as measured here."""
+
+    __tablename__ = "measurements"
+    id: Mapped[str] = mapped_column(String(96), primary_key=True)
+    validation_id: Mapped[str] = mapped_column(ForeignKey("validations.id", ondelete="CASCADE"), index=True)
+    architecture: Mapped[str] = mapped_column(String(64), index=True)
+    dataset: Mapped[str] = mapped_column(String(128))
+    metric: Mapped[str] = mapped_column(String(64))
+    value: Mapped[float] = mapped_column(Float)
+    low: Mapped[float | None] = mapped_column(Float)
+    high: Mapped[float | None] = mapped_column(Float)
+    created_at: Mapped[float] = mapped_column(Float)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -1,0 +1,615 @@
+"""READ FIRST: every domain word as one type, its meaning on one line.
+
+Task in, recommendation out: a Task meets the Knowledge (architectures, benchmarks, rules), every architecture becomes a
+Candidate or an Excluded, and the Recommendation is stamped with the digest of the knowledge it came from.
+All types are frozen and refuse fields they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+
+
+class Word(BaseModel):
+    """Base of every type here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ------------------------------------------------------------------ the task
+
+
+class DataType(StrEnum):
+    IMAGE = "image"
+    VIDEO = "video"
+    TABULAR = "tabular"
+    TIME_SERIES = "time-series"
+    AUDIO = "audio"
+    TEXT = "text"
+    GRAPH = "graph"
+    POINT_CLOUD = "point-cloud"
+    VOXEL = "voxel"
+
+
+class TaskSlug(StrEnum):
+    UNCONDITIONAL_IMAGE = "unconditional-image"
+    CLASS_CONDITIONAL_IMAGE = "class-conditional-image"
+    PAIRED_IMAGE_TRANSLATION = "paired-image-translation"
+    UNPAIRED_IMAGE_TRANSLATION = "unpaired-image-translation"
+    SUPER_RESOLUTION = "super-resolution"
+    INPAINTING = "inpainting"
+    STYLE_TRANSFER = "style-transfer"
+    TEXT_TO_IMAGE = "text-to-image"
+    VIDEO = "video"
+    TABULAR = "tabular"
+    TIME_SERIES = "time-series"
+    AUDIO_WAVEFORM = "audio-waveform"
+    AUDIO_VOCODER = "audio-vocoder"
+    TEXT = "text"
+    MOLECULE_GRAPH = "molecule-graph"
+    POINT_CLOUD = "point-cloud"
+    VOXEL_3D = "voxel-3d"
+    THREE_D_AWARE_IMAGE = "3d-aware-image"
+    ANOMALY_DETECTION = "anomaly-detection"
+
+
+class Labels(StrEnum):
+    """What is known of each sample beside the sample."""
+
+    NONE = "none"
+    CLASS = "class"
+    TEXT = "text"
+    IMAGE = "image"
+    CAMERA = "camera"
+
+
+class Pairing(StrEnum):
+    """How samples of two domains belong together; paired tolerates a few pixels of misalignment."""
+
+    NONE = "none"
+    PAIRED = "paired"
+    UNPAIRED = "unpaired"
+
+
+class Data(Word):
+    """The data at hand. Only `type` is required; what is missing is assumed and echoed."""
+
+    type: DataType
+    resolution: int | None = Field(None, ge=4, le=4096, description="Square side in pixels, or voxels.")
+    channels: int | None = Field(None, ge=1, le=1024)
+    samples: int | None = Field(None, ge=1, le=10**10, description="Training samples: images, rows, series, clips.")
+    classes: int | None = Field(None, ge=1, le=10**6)
+    labels: Labels | None = None
+    pairing: Pairing | None = None
+    domain: str | None = Field(None, max_length=64, description="Free word, such as faces, medical, art, speech.")
+    length: int | None = Field(None, ge=1, le=10**8, description="Time steps, audio samples or tokens in one sample.")
+    columns: int | None = Field(None, ge=1, le=10**5, description="Columns of a table, or variables of a series.")
+    dataset_id: str | None = Field(None, max_length=64)
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _labels_as_yes_or_no(cls, value: object) -> object:
+        return {True: Labels.CLASS, False: Labels.NONE}[value] if isinstance(value, bool) else value
+
+
+class Limits(Word):
+    """What the user can spend; the field `budget` of a task."""
+
+    gpu: str | None = Field(None, max_length=64, description="A name of GET /v1/gpus, such as `RTX 3090`.")
+    gpus: int | None = Field(None, ge=1, le=4096)
+    gpu_hours: float | None = Field(None, gt=0, le=10**7, allow_inf_nan=False)
+    memory_gb: float | None = Field(None, gt=0, le=10**4, allow_inf_nan=False, description="Memory of one GPU, 10^9 bytes.")
+    usd: float | None = Field(None, gt=0, le=10**9, allow_inf_nan=False)
+
+
+class LicenceNeed(StrEnum):
+    """What the licence of the reference code must allow."""
+
+    ANY = "any"
+    COMMERCIAL = "commercial"
+    PERMISSIVE = "permissive"
+
+
+class Constraints(Word):
+    licence: LicenceNeed = LicenceNeed.ANY
+    exclude: tuple[Slug, ...] = Field((), max_length=500)
+    include: tuple[Slug, ...] = Field((), max_length=500, description="Consider these alone, when given.")
+
+
+class Priorities(Word):
+    """Relative weights; only their ratios count."""
+
+    quality: float = Field(1.0, ge=0, le=100, allow_inf_nan=False)
+    cost: float = Field(0.3, ge=0, le=100, allow_inf_nan=False)
+    stability: float = Field(0.3, ge=0, le=100, allow_inf_nan=False)
+
+
+class Task(Word):
+    """What the user wants generated, from what data, within which limits."""
+
+    task: TaskSlug | None = Field(None, description="Derived from the data when absent.")
+    data: Data
+    budget: Limits = Limits()
+    constraints: Constraints = Constraints()
+    priorities: Priorities = Priorities()
+    top_k: int = Field(5, ge=1, le=50)
+
+
+class Assumption(Word):
+    """A value the advisor put in for one the task left out."""
+
+    pointer: str = Field(description="JSON pointer of the field, such as /data/samples.")
+    value: Any
+    because: str
+    rule_id: str
+
+
+# ------------------------------------------------------------------ the knowledge
+
+
+class Kind(StrEnum):
+    """A GAN can be recommended; a reference is another method, named in advice when its figures are better."""
+
+    GAN = "gan"
+    REFERENCE = "reference"
+
+
+class Licence(StrEnum):
+    """What the licence of the reference code allows, read from `code_licence`."""
+
+    PERMISSIVE = "permissive"
+    COMMERCIAL = "commercial"
+    NON_COMMERCIAL = "non-commercial"
+    UNKNOWN = "unknown"
+
+
+class Direction(StrEnum):
+    MIN = "min"
+    MAX = "max"
+
+
+class ReportedBy(StrEnum):
+    AUTHORS = "authors"
+    THIRD_PARTY = "third-party"
+
+
+class Range(Word):
+    min: int | None = None
+    max: int | None = None
+    typical: tuple[int, ...] = ()
+
+
+class PublishedRecipe(Word):
+    """The training settings its publication states; text where the source gives text."""
+
+    optimizer: str | None = None
+    lr_g: float | str | None = None
+    lr_d: float | str | None = None
+    betas: tuple[float, float] | None = None
+    batch_size: int | str | None = None
+    d_steps_per_g: float | str | None = None
+    ema: str | float | None = None
+    total: str | None = Field(None, description="Length of training as stated: kimg, steps or epochs.")
+    note: str | None = None
+
+
+class Params(Word):
+    """Millions of parameters as published."""
+
+    generator: float | None = None
+    discriminator: float | None = None
+    note: str | None = None
+
+
+class Architecture(Word):
+    """A published GAN design, described as data. The file is named by its slug."""
+
+    slug: Slug
+    name: str
+    kind: Kind = Kind.GAN
+    family: Slug = Field(description="Designs that share most of their generator and loss.")
+    year: int | None = Field(None, ge=1950, le=2100)
+    venue: str | None = None
+    arxiv: str | None = None
+    repository: str | None = None
+    code_licence: str | None = None
+    weights_licence: str | None = None
+    licence: Licence = Licence.UNKNOWN
+    tasks: tuple[TaskSlug, ...]
+    data_types: tuple[DataType, ...]
+    data_note: str | None = None
+    conditioning: tuple[Labels, ...] = ()
+    resolution: Range = Range()
+    min_train_samples: int | None = None
+    min_train_samples_because: str | None = None
+    loss: str | None = None
+    regularisation: tuple[str, ...] = ()
+    normalisation: str | None = None
+    generator_activation: str | None = None
+    discriminator_activation: str | None = None
+    depth: str | None = None
+    augmentation: tuple[str, ...] = ()
+    upscale_factors: tuple[int, ...] = ()
+    recipe: PublishedRecipe = PublishedRecipe()
+    params_m: Params = Params()
+    strengths: tuple[str, ...] = ()
+    failure_modes: tuple[str, ...] = ()
+    succeeded_by: tuple[Slug, ...] = ()
+    sources: tuple[str, ...] = Field(min_length=1)
+    note: str | None = None
+
+
+class Benchmark(Word):
+    """One published figure with source and locator. Its file names the data set."""
+
+    id: str = Field(description="DATASET/METRIC/ARCHITECTURE/ and 8 hex digits of the row's key.")
+    architecture: Slug
+    variant: str | None = None
+    task: TaskSlug
+    dataset: Slug
+    train_samples: int | None = None
+    resolution: int | None = None
+    channels: int | None = None
+    metric: Slug
+    value: float
+    protocol: str = Field(description="How the figure was measured.")
+    train_kimg: float | None = None
+    batch_size: int | None = None
+    gpus: int | None = None
+    gpu_type: str | None = None
+    gpu_hours: float | None = None
+    params_m: float | None = None
+    year: int | None = None
+    reported_by: ReportedBy
+    source: str
+    locator: str
+    notes: str | None = None
+
+
+class Metric(Word):
+    """A quantity that figures report, its direction and its plausible range."""
+
+    slug: Slug
+    name: str
+    direction: Direction
+    low: float | None = None
+    high: float | None = None
+    measures: Literal["quality", "cost", "privacy", "diagnostic"]
+    note: str | None = None
+
+
+class TaskMetric(Word):
+    """What a task is, and by which metrics its architectures are ranked, most telling first."""
+
+    slug: TaskSlug
+    name: str
+    meaning: str
+    data_types: tuple[DataType, ...]
+    metrics: tuple[Slug, ...]
+
+
+class Dataset(Word):
+    """A data set that figures name."""
+
+    slug: Slug
+    name: str
+    data_type: DataType
+    domain: str | None = None
+    samples: int | None = None
+    classes: int | None = None
+    resolution: int | None = None
+    note: str | None = None
+
+
+class Gpu(Word):
+    """A device. Missing figures are null, prices as of their source."""
+
+    name: str
+    vendor: str
+    year: int | None = None
+    memory_gb: float
+    memory_bandwidth_gb_s: float | None = None
+    fp32_tflops: float | None = None
+    tf32_tflops: float | None = None
+    fp16_tflops: float | None = None
+    tdp_w: float | None = None
+    usd_per_hour: float | None = None
+    source: str
+    price_source: str | None = None
+    alias: str | None = Field(None, description="The name that cost rows use.")
+    notes: str | None = None
+
+
+class Cost(Word):
+    """One published figure of training speed, memory or time."""
+
+    id: str
+    architecture: Slug
+    config: str | None = None
+    dataset: str | None = None
+    resolution: int | None = None
+    batch_size_total: int | None = None
+    batch_per_gpu: int | None = None
+    precision: str | None = None
+    gpus: int | None = None
+    gpu_type: str | None = None
+    sec_per_kimg: float | None = None
+    images_per_sec: float | None = None
+    gpu_mem_gb_peak: float | None = None
+    train_kimg_total: float | None = None
+    wall_hours_total: float | None = None
+    gpu_hours_total: float | None = None
+    params_g_m: float | None = None
+    params_d_m: float | None = None
+    gflops_g: float | None = None
+    gflops_d: float | None = None
+    unit: str = Field(description="What `images` are in this row: image, batch or step.")
+    evidence: str | None = None
+    derived: tuple[str, ...] = Field((), description="Columns computed, not read.")
+    source: str
+    locator: str
+    notes: str | None = None
+
+
+Test = str | float | int | bool | list[Any] | dict[str, Any]
+"""One condition of a rule: a scalar (equal), a list (one of), or a mapping such as {min: 4, max: 30000}; see app/recommend/rules.py."""
+
+
+class Effect(Word):
+    """What a rule does: exactly one field is set."""
+
+    exclude: bool | None = Field(None, description="The architecture cannot do this task.")
+    score: float | None = Field(
+        None, ge=-1, le=1, description="Added to the architecture's score, in standard deviations of quality."
+    )
+    stability: float | None = Field(None, ge=-1, le=1, description="Added to the architecture's stability.")
+    advise: str | None = Field(None, description="A sentence beside the ranking.")
+    set: dict[str, Any] | None = Field(None, description="Recipe fields and their values.")
+    assume: dict[str, Any] | None = Field(None, description="Task fields, by pointer, used where the task is silent.")
+
+
+class Golden(Word):
+    """A task on which the rule must fire, and one on which it must not."""
+
+    task: dict[str, Any]
+    architecture: Slug | None = None
+    fires: bool = True
+
+
+class Rule(Word):
+    """When, then, because, source. `text` is the sentence an answer shows; {braces} are filled from task and architecture."""
+
+    id: Slug
+    topic: Slug
+    when: dict[str, Test] = Field(
+        description="Every condition must hold; keys are task.*, data.*, budget.*, constraints.*, architecture.*."
+    )
+    then: Effect
+    text: str
+    because: str
+    sources: tuple[str, ...] = Field(min_length=1)
+    golden: tuple[Golden, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything the advisor knows, as loaded from app/knowledge; `sha256` digests the files."""
+
+    version: str
+    sha256: str
+    architectures: Mapping[str, Architecture]
+    benchmarks: tuple[Benchmark, ...]
+    rules: tuple[Rule, ...]
+    tasks: Mapping[TaskSlug, TaskMetric]
+    metrics: Mapping[str, Metric]
+    datasets: Mapping[str, Dataset]
+    gpus: Mapping[str, Gpu]
+    costs: tuple[Cost, ...]
+    trainable: frozenset[str]
+
+
+# ------------------------------------------------------------------ the recommendation
+
+
+class Interval(Word):
+    """An expected value inside an interval; null is unknown."""
+
+    low: float | None
+    expected: float | None
+    high: float | None
+
+
+class Weighted(Word):
+    """A figure and its share in a prediction."""
+
+    benchmark_id: str
+    weight: float
+
+
+class Quality(Word):
+    """The figure expected on the metric that matters for this task, as an 80 % interval."""
+
+    metric: str
+    yardstick: str = Field(description="Data set, resolution and protocol the figure refers to.")
+    expected: float | None
+    low: float | None
+    high: float | None
+    level: float = 0.8
+    evidence: tuple[Weighted, ...]
+    distance: float = Field(description="0 = figures on such a task exist, 1 = nothing near is known.")
+
+
+class CostEstimate(Word):
+    """What training is predicted to take, on the GPU of the task."""
+
+    gpu: str
+    peak_memory_bytes: Interval
+    train_seconds: Interval
+    gpu_hours: Interval
+    usd: Interval
+    fits: bool | None = Field(description="Memory and hours inside the budget; null when either is unknown and needed.")
+    basis: str = Field(description="The cost rows or the formula behind it.")
+    sources: tuple[str, ...]
+
+
+class Reason(Word):
+    """One sentence of an answer; it has a rule or a figure behind it, or it is not said."""
+
+    rule_id: str | None = None
+    benchmark_id: str | None = None
+    effect: float | None = Field(None, description="Change of the score, in its units.")
+    text: str
+    source: str
+
+
+class RecipeValue(Word):
+    """One number of a recipe and where it comes from."""
+
+    value: Any
+    origin: Literal["rule", "paper", "formula", "default"]
+    source: str
+
+
+class Candidate(Word):
+    """An architecture with score and reasons for one task."""
+
+    rank: int
+    architecture: Slug
+    name: str
+    score: float
+    quality: Quality
+    cost: CostEstimate
+    reasons: tuple[Reason, ...]
+    recipe: dict[str, RecipeValue]
+    trainable: bool = Field(description="models/networks has it, so a validation can run it.")
+    licence: Licence
+
+
+class Excluded(Word):
+    """An architecture that cannot do the task, and the rule that says so."""
+
+    architecture: Slug
+    rule_id: str
+    text: str
+    source: str
+
+
+class Advice(Word):
+    """A sentence about the task as a whole."""
+
+    rule_id: str | None = None
+    benchmark_ids: tuple[str, ...] = ()
+    text: str
+    source: str
+
+
+class Flip(Word):
+    """The smallest change of one field that changes rank 1."""
+
+    pointer: str
+    value: Any
+    winner: Slug
+    text: str
+    rule_id: str | None = None
+
+
+class KnowledgeStamp(Word):
+    """Which knowledge an answer came from."""
+
+    version: str
+    sha256: str
+
+
+class Recommendation(Word):
+    """Candidates, best first, with the knowledge digest."""
+
+    id: str
+    knowledge: KnowledgeStamp
+    task: Task
+    assumptions: tuple[Assumption, ...]
+    abstained: bool
+    abstained_reason: str | None
+    candidates: tuple[Candidate, ...]
+    excluded: tuple[Excluded, ...]
+    advice: tuple[Advice, ...]
+    flips: tuple[Flip, ...]
+
+
+# ------------------------------------------------------------------ the validation
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+    @property
+    def done(self) -> bool:
+        return self not in (Status.QUEUED, Status.RUNNING)
+
+
+class Outcome(StrEnum):
+    CONFIRMED = "confirmed"
+    OVERTURNED = "overturned"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Verdict(Word):
+    """Whether the first choice beat the baseline on this task, with the reason."""
+
+    outcome: Outcome
+    reason: str
+    metric: str
+    candidate: str
+    baseline: str
+    difference: Interval = Field(
+        description="Baseline minus candidate in the direction of better; above 0 the candidate is better."
+    )
+    threshold: float = Field(description="Written down before the start: the least difference that counts.")
+
+
+class Progress(Word):
+    fraction: float = Field(ge=0, le=1)
+    step: int
+    eta_seconds: float | None
+
+
+class ValidationBudget(Word):
+    max_seconds: float = Field(gt=0, allow_inf_nan=False)
+
+
+class ValidationRequest(Word):
+    """The body of POST /v1/validations. Exactly one of recommendation_id and task is given."""
+
+    recommendation_id: str | None = Field(None, max_length=64)
+    task: Task | None = None
+    architectures: tuple[Slug, ...] | None = Field(None, min_length=1, max_length=8)
+    top_k: int = Field(2, ge=1, le=8)
+    dataset: str = Field(max_length=128)
+    budget: ValidationBudget
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+class Validation(Word):
+    """Does A beat the baseline on this task? One row, one enqueue, a verdict at the end."""
+
+    id: str
+    created_at: str
+    status: Status
+    done: bool
+    status_reason: str | None
+    attempt: int
+    progress: Progress
+    plan: dict[str, Any] = Field(description="The exact runs: recipes, budgets, threshold.")
+    report: dict[str, Any] | None
+    links: dict[str, str]

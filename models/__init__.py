@@ -1,0 +1,1 @@
+"""Networks and the training loop. Importing this package, or `models.contract`, does not import torch."""
