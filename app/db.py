@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.settings import settings
+from app.tables import Table
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -55,6 +56,15 @@ def reading() -> Iterator[Session]:
     with Session(engine(), expire_on_commit=False) as session:
         yield session
         session.rollback()
+
+
+def insert_if_absent(session: Session, table: type[Table], row: dict[str, Any]) -> bool:
+    """Inserts a row unless its primary key is there; True when it was inserted. Races between processes are settled by the store."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = sqlite.insert if _is_sqlite(session) else postgresql.insert
+    done = session.execute(insert(table).values(**row).on_conflict_do_nothing().returning(sa.literal(1)))
+    return done.first() is not None
 
 
 def now(session: Session) -> float:

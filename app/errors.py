@@ -102,3 +102,16 @@ class NotReady(AdvisorError):
 
 class KnowledgeOutOfDate(NotReady):
     code, title = "knowledge_out_of_date", "The database holds another knowledge base"
+
+
+def field_problem(error: Any) -> FieldProblem:
+    """One Pydantic error, its place and what would be right."""
+    where, *path = error["loc"]
+    context = error.get("ctx") or {}
+    if where == "body":
+        pointer = "#" + "".join(f"/{part}" for part in path)
+    else:
+        pointer = f"?{'.'.join(str(p) for p in path)}" if where == "query" else f"{where}:{'.'.join(str(p) for p in path)}"
+    keys = ("expected", "ge", "gt", "le", "lt", "pattern", "max_length", "min_length")
+    allowed = {key: context[key] for key in keys if key in context} or None
+    return FieldProblem(pointer=pointer, code=error["type"], detail=error["msg"], allowed=allowed)

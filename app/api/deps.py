@@ -1,0 +1,28 @@
+"""What handlers ask for by type."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+
+from app.recommend import Advisor
+from app.vocabulary import Knowledge
+
+
+def knowledge(request: Request) -> Knowledge:
+    return request.app.state.knowledge  # type: ignore[no-any-return]
+
+
+def advisor(request: Request) -> Advisor:
+    return request.app.state.advisor  # type: ignore[no-any-return]
+
+
+KnowledgeDep = Annotated[Knowledge, Depends(knowledge)]
+AdvisorDep = Annotated[Advisor, Depends(advisor)]
+LimitQuery = Annotated[int | None, Query(ge=1, description="Page size; more than 1000 is cut to 1000.")]
+CursorQuery = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
+IdempotencyHeader = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="Same key, same body: the first answer again."),
+]

@@ -1,0 +1,67 @@
+"""One ASGI layer around everything: request ids, body limit, JSON only, and a problem document when all else fails."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import problem_response
+from app.errors import AdvisorError, TooLarge, UnsupportedMedia
+
+REQUEST_ID = re.compile(rb"^[\x21-\x7e]{1,128}$")
+WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+class Edge:
+    """Names each request, refuses bodies that are too large or not JSON before anything reads them."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app, self.max_body_bytes = app, max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        name = given.decode() if REQUEST_ID.match(given) else uuid.uuid4().hex
+        scope["request_id"] = name
+        counted = 0
+
+        async def named_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
+            await send(message)
+
+        async def limited_receive() -> MutableMapping[str, Any]:
+            nonlocal counted
+            message = await receive()
+            counted += len(message.get("body", b""))
+            if counted > self.max_body_bytes:
+                raise self._too_large()
+            return message
+
+        try:
+            self._refuse(scope, headers)
+        except AdvisorError as error:
+            await problem_response(error, name, {"Connection": "close"})(scope, receive, named_send)
+            return
+        await self.app(scope, limited_receive, named_send)
+
+    def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self.max_body_bytes:
+            raise self._too_large()
+        if scope["method"] not in WITH_BODY or not scope["path"].startswith("/v1/"):
+            return
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        has_body = length != b"0" or b"transfer-encoding" in headers
+        if has_body and kind != b"application/json" and not kind.endswith(b"+json"):
+            raise UnsupportedMedia(f"send application/json, not {kind.decode('latin-1') or 'a body without content type'}")
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body may hold {self.max_body_bytes} bytes")

@@ -1,0 +1,118 @@
+"""Every error leaves as application/problem+json, whoever raised it, on every path."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from app.api.wire import encode
+from app.errors import AdvisorError, BadRequest, NotReady, Problem, Unprocessable, field_problem
+
+log = logging.getLogger("gan_advisor")
+MEDIA_TYPE = "application/problem+json"
+
+HTTP_CODES = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+
+def problem_response(error: AdvisorError, request_id: str, headers: dict[str, str] | None = None) -> Response:
+    """One error as RFC 9457."""
+    body = Problem(
+        type=f"/problems/{error.code}",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        instance=request_id,
+        code=error.code,
+        errors=error.errors,
+        retryable=error.retryable,
+    )
+    own = dict(headers or {})
+    if error.retry_after is not None:
+        own["Retry-After"] = str(max(1, round(error.retry_after)))
+    return Response(encode(body), status_code=error.status, headers=own, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handlers and puts the problem schema on every route of the OpenAPI document."""
+
+    @app.exception_handler(AdvisorError)
+    async def _ours(request: Request, error: AdvisorError) -> Response:
+        return problem_response(error, request_id(request))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        return problem_response(from_validation(error), request_id(request))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        known = AdvisorError(str(error.detail))
+        known.status, known.code = error.status_code, HTTP_CODES.get(error.status_code, "http_error")
+        known.title = HTTPStatus(error.status_code).phrase
+        if error.status_code == 404:
+            known.detail = f"there is no {request.url.path}; see /openapi.json for what there is"
+        return problem_response(known, request_id(request), dict(error.headers or {}))
+
+    @app.exception_handler(SQLAlchemyError)
+    async def _database(request: Request, error: SQLAlchemyError) -> Response:
+        log.error("database failed on %s", request.url.path, exc_info=error)
+        busy = isinstance(error, OperationalError) or isinstance(getattr(error, "orig", None), sqlite3.OperationalError)
+        ours: AdvisorError = NotReady("the database does not answer", retry_after=5) if busy else AdvisorError("unexpected error")
+        return problem_response(ours, request_id(request))
+
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> Response:
+        log.error("unexpected error on %s", request.url.path, exc_info=error)
+        detail = "unexpected error; the request id is in the server's log"
+        return problem_response(AdvisorError(detail), request_id(request))
+
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+
+
+def request_id(request: Request) -> str:
+    return str(request.scope.get("request_id", ""))
+
+
+def from_validation(error: RequestValidationError) -> AdvisorError:
+    """Pydantic's errors with JSON pointers; broken JSON is malformed rather than invalid."""
+    problems = [field_problem(e) for e in error.errors()]
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return BadRequest(f"the body is not JSON: {problems[0].detail}", problems)
+    named = "; ".join(f"{p.pointer}: {p.detail}" for p in problems[:3])
+    more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return Unprocessable(named + more, problems)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(own.pop("$defs", {}))
+    schemas["Problem"] = own
+    problem = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["4XX"] = operation["responses"]["5XX"] = problem
+    app.openapi_schema = document
+    return document

@@ -1,0 +1,160 @@
+"""A validation: asked for, watched, cancelled, its files fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import FileResponse
+from fastapi.sse import EventSourceResponse, format_sse_event
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from app.answers import ask
+from app.api.deps import AdvisorDep, CursorQuery, IdempotencyHeader, KnowledgeDep, LimitQuery
+from app.api.wire import Page, answer, encode, make_cursor, page_limit, read_cursor, wants
+from app.validations import store
+from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
+
+router = APIRouter(prefix="/v1/validations", tags=["validations"])
+PING_SECONDS = 15.0
+LOOK_SECONDS = 0.3
+
+
+class EventLine(BaseModel):
+    """One line of a validation's log; ids count from 1 without gaps."""
+
+    id: int
+    type: str
+    timestamp: str
+    data: dict[str, Any]
+
+
+class Artifact(BaseModel):
+    name: str
+    bytes: int
+    href: str
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Validation,
+    responses={200: {"description": "With validate_only: the plan, nothing queued."}},
+    operation_id="create_validation",
+)
+def create(
+    request: Request,
+    wanted: ValidationRequest,
+    advisor: AdvisorDep,
+    knowledge: KnowledgeDep,
+    key: IdempotencyHeader = None,
+    validate_only: Annotated[bool, Query(description="Answer with the plan and queue nothing.")] = False,
+) -> Response:
+    """Queues the runs that answer: does the first choice beat the baseline on this data?"""
+
+    def advise(task: Task) -> Recommendation:
+        return ask(task, knowledge, advisor)
+
+    if validate_only:
+        return answer(request, store.plan_only(wanted, advise))
+    made, replayed = store.create(wanted, advise, key)
+    headers = {"Location": f"/v1/validations/{made.id}", "Retry-After": "2"}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return answer(request, made, status=202, headers=headers)
+
+
+@router.get("", response_model=Page[Validation], operation_id="list_validations")
+def listing(request: Request, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
+    """The validations, newest first."""
+    position = read_cursor(cursor, {"l": "validations"})
+    items, following = store.page(page_limit(limit), (position[0], position[1]) if position else None)
+    after = make_cursor(following, {"l": "validations"}) if following else None
+    return answer(request, {"items": items, "next_cursor": after})
+
+
+@router.get("/{validation_id}", response_model=Validation, operation_id="get_validation")
+def get(request: Request, validation_id: str) -> Response:
+    """State, progress and report; always 200 while it exists."""
+    found = store.get(validation_id)
+    return answer(request, found, headers={} if found.done else {"Retry-After": "2"})
+
+
+@router.post("/{validation_id}/cancel", status_code=202, response_model=Validation, operation_id="cancel_validation")
+def cancel(request: Request, validation_id: str) -> Response:
+    """Stops it: at once when queued, within seconds when running; 200 if canceled before, 409 if it has ended otherwise."""
+    found, before = store.cancel(validation_id)
+    return answer(request, found, status=200 if before else 202)
+
+
+@router.get(
+    "/{validation_id}/events",
+    response_model=Page[EventLine],
+    responses={200: {"content": {"text/event-stream": {}}}, 204: {"description": "It has ended and you have seen all of it."}},
+    operation_id="list_validation_events",
+)
+async def events(
+    request: Request,
+    validation_id: str,
+    after: Annotated[int, Query(ge=0, description="Only events after this id.")] = 0,
+    limit: LimitQuery = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+) -> Response:
+    """The log: a page of JSON, or a stream of server-sent events that ends with `done`."""
+    await run_in_threadpool(store.get, validation_id)
+    if not wants(request, "text/event-stream"):
+        size = page_limit(limit)
+        found = await run_in_threadpool(store.events, validation_id, after, size + 1)
+        following = str(found[size - 1]["id"]) if len(found) > size else None
+        return answer(request, {"items": found[:size], "next_cursor": following})
+    if last_event_id and last_event_id.isdigit() and len(last_event_id) < 16:
+        after = int(last_event_id)
+        if (
+            not await run_in_threadpool(store.events, validation_id, after, 1)
+            and (await run_in_threadpool(store.get, validation_id)).done
+        ):
+            return Response(status_code=204)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return EventSourceResponse(stream(request, validation_id, after), headers=headers)
+
+
+async def stream(request: Request, validation_id: str, after: int) -> AsyncIterator[bytes]:
+    """Every event after `after`, then `done`; a comment when nothing happens for a while."""
+    yield format_sse_event(id=str(after), data_str="", retry=3000)
+    spoken = time.monotonic()
+    while not await request.is_disconnected():
+        state = await run_in_threadpool(store.get, validation_id)  # read before the events: none can come between
+        for event in await run_in_threadpool(store.events, validation_id, after, 500):
+            after, spoken = event["id"], time.monotonic()
+            yield format_sse_event(id=str(after), event=event["type"], data_str=encode(event).decode())
+        if state.done and not await run_in_threadpool(store.events, validation_id, after, 1):
+            yield format_sse_event(id=str(after), event="done", data_str=encode(state).decode())
+            return
+        if time.monotonic() - spoken > PING_SECONDS:
+            spoken = time.monotonic()
+            yield b": ping\n\n"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+@router.get("/{validation_id}/artifacts", response_model=Page[Artifact], operation_id="list_artifacts")
+def artifacts(request: Request, validation_id: str) -> Response:
+    """The files it has left so far."""
+    items = [
+        {"name": name, "bytes": size, "href": f"/v1/validations/{validation_id}/artifacts/{name}"}
+        for name, size in store.artifacts(validation_id)
+    ]
+    return answer(request, {"items": items, "next_cursor": None})
+
+
+@router.get("/{validation_id}/artifacts/{name:path}", operation_id="get_artifact", response_class=FileResponse)
+def artifact(validation_id: str, name: str) -> FileResponse:
+    """One file. It is sent with a sandboxing policy, since an SVG is a document."""
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return FileResponse(store.artifact_path(validation_id, name), headers=headers)

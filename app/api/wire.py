@@ -1,0 +1,137 @@
+"""How bytes leave the service: JSON encoded once, entity tags, pages, CSV."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import hmac
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from app.errors import FieldProblem, Unprocessable
+from app.settings import settings
+
+MAX_LIMIT = 1000
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `next_cursor` is null on the last one."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def encode(body: Any) -> bytes:
+    """JSON bytes; Pydantic models are dumped, NaN and infinity become null."""
+    return body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def matches(request: Request, tag: str) -> bool:
+    """True when If-None-Match names this entity tag, weak or strong, or `*`."""
+    wanted = request.headers.get("if-none-match")
+    return wanted is not None and (wanted.strip() == "*" or tag in {w.strip().removeprefix("W/") for w in wanted.split(",")})
+
+
+def answer(
+    request: Request,
+    body: Any,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    cache: str = "no-cache",
+) -> Response:
+    """A JSON response with its entity tag; 304 without a body where the client already holds it."""
+    content = body if isinstance(body, bytes) else encode(body)
+    tag = etag(content)
+    own = {"ETag": tag, "Cache-Control": cache, **(headers or {})}
+    if request.method in ("GET", "HEAD") and status == 200 and matches(request, tag):
+        return Response(status_code=304, headers=own)
+    return Response(content, status_code=status, headers=own, media_type="application/json")
+
+
+def wants(request: Request, kind: str) -> bool:
+    """True when Accept names this media type."""
+    return kind in request.headers.get("accept", "")
+
+
+def csv_answer(request: Request, rows: Iterable[BaseModel], columns: Sequence[str], *, cache: str) -> Response:
+    """A table, one header line. A cell that a spreadsheet would run as a formula is prefixed with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        body = row.model_dump(mode="json")
+        writer.writerow([_cell(body[column]) for column in columns])
+    content = out.getvalue().encode()
+    own = {"ETag": etag(content), "Cache-Control": cache}
+    if matches(request, own["ETag"]):
+        return Response(status_code=304, headers=own)
+    return Response(content, headers=own, media_type="text/csv; charset=utf-8")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return orjson.dumps(value).decode()
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+# ------------------------------------------------------------------ pages
+
+
+def page_limit(limit: int | None, default: int = 50) -> int:
+    """Too large is cut to the maximum; FastAPI has already refused what is below one."""
+    return min(limit or default, MAX_LIMIT)
+
+
+def make_cursor(position: Sequence[Any], filters: Mapping[str, Any]) -> str:
+    """An opaque place in a list, signed and bound to the filters it was made for."""
+    payload = orjson.dumps([list(position), _digest(filters)])
+    return base64.urlsafe_b64encode(_sign(payload) + payload).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, filters: Mapping[str, Any]) -> list[Any] | None:
+    """The place a cursor stands for. Raises Unprocessable when it is not ours or the filters have changed under it."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (ValueError, UnicodeEncodeError):
+        raise _bad_cursor("is not a cursor of this service") from None
+    if not hmac.compare_digest(raw[:16], _sign(raw[16:])):
+        raise _bad_cursor("is not a cursor of this service")
+    position, digest = orjson.loads(raw[16:])
+    if digest != _digest(filters):
+        raise _bad_cursor("was made for other filters; start again without it")
+    return list(position)
+
+
+def _bad_cursor(why: str) -> Unprocessable:
+    detail = f"cursor {why}"
+    return Unprocessable(detail, [FieldProblem(pointer="?cursor", code="bad_cursor", detail=detail)])
+
+
+def _sign(payload: bytes) -> bytes:
+    return hmac.digest(hashlib.sha256(b"cursor" + settings().url.encode()).digest(), payload, "sha256")[:16]
+
+
+def _digest(filters: Mapping[str, Any]) -> str:
+    return hashlib.sha256(orjson.dumps(dict(sorted(filters.items())))).hexdigest()[:16]

@@ -1,0 +1,269 @@
+"""`gan-advisor`: serve, worker, recommend, validate, train, knowledge, db."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+
+from app import errors
+from app.errors import AdvisorError, FieldProblem, Unprocessable, field_problem
+
+# Exit codes of `check` and `validate`.
+OK, OUR_ERROR, NOT_CONFIRMED, USAGE, TRY_LATER = 0, 1, 4, 64, 75
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Which GAN for my data.")
+knowledge_app = typer.Typer(no_args_is_help=True, help="Upkeep of the knowledge base.")
+db_app = typer.Typer(no_args_is_help=True, help="Upkeep of the database.")
+app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(db_app, name="db")
+out = Console()
+err = Console(stderr=True)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address; GAN_ADVISOR_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 takes a free one; GAN_ADVISOR_PORT.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=64, help="Worker processes; GAN_ADVISOR_WORKERS.")] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="API and dashboard alone.")] = False,
+) -> None:
+    """API, dashboard and workers on one machine."""
+    from app.serve import serve as run
+    from app.settings import settings
+
+    s = settings()
+    count = 0 if no_worker else (s.workers if workers is None else workers)
+    run(host or s.host, s.port if port is None else port, count)
+
+
+@app.command()
+def worker(
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when the starting process ends.")] = False,
+) -> None:
+    """A worker alone, against the same database."""
+    from app.validations.worker import work
+
+    work(with_parent=with_parent)
+
+
+@app.command()
+def recommend(
+    file: Annotated[Path | None, typer.Argument(help="A task as YAML or JSON; - reads standard input.")] = None,
+    type: Annotated[str | None, typer.Option(help="image, video, tabular, time-series, audio, text, graph, ...")] = None,
+    task: Annotated[str | None, typer.Option(help="A task slug; derived from the data when absent.")] = None,
+    resolution: int | None = None,
+    channels: int | None = None,
+    samples: int | None = None,
+    classes: int | None = None,
+    labels: str | None = None,
+    pairing: str | None = None,
+    gpu: str | None = None,
+    gpu_hours: float | None = None,
+    memory_gb: float | None = None,
+    usd: float | None = None,
+    licence: str | None = None,
+    top_k: int | None = None,
+    json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
+) -> None:
+    """The answer, without a server."""
+    from app.answers import ask
+    from app.knowledge.load import load
+    from app.recommend import fit
+    from app.watch import show_answer
+
+    data = dict(
+        type=type, resolution=resolution, channels=channels, samples=samples, classes=classes, labels=labels, pairing=pairing
+    )
+    budget = dict(gpu=gpu, gpu_hours=gpu_hours, memory_gb=memory_gb, usd=usd)
+    given: dict[str, Any] = {"task": task, "data": data, "budget": budget, "constraints": {"licence": licence}, "top_k": top_k}
+    knowledge = load()
+    asked = read_task(file, _given(given))
+    answer = ask(asked, knowledge, fit(knowledge))
+    if json:
+        sys.stdout.write(answer.model_dump_json(indent=2) + "\n")
+    else:
+        show_answer(out, answer)
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="A task as YAML or JSON; - reads standard input.")],
+    dataset: Annotated[str, typer.Option(help="A data set the worker knows, such as mnist-5k.")],
+    max_seconds: Annotated[float, typer.Option(min=1, help="Training time over all runs.")] = 120,
+    architectures: Annotated[list[str] | None, typer.Option("--architecture", help="Instead of the best trainable ones.")] = None,
+    seed: int = 0,
+    server: Annotated[str | None, typer.Option(help="URL of a service; absent starts one for this run.")] = None,
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for samples.png, curves.svg and report.json.")] = None,
+) -> None:
+    """Recommend, train, verdict. Exit 0 confirmed, 4 overturned, inconclusive or failed, 75 try again later."""
+    from app.client import Client
+    from app.watch import local_service
+
+    body = {
+        "task": read_task(file, {}).model_dump(mode="json", exclude_none=True),
+        "dataset": dataset,
+        "budget": {"max_seconds": max_seconds},
+        "seed": seed,
+    }
+    if architectures:
+        body["architectures"] = architectures
+    with Client(server) if server else local_service() as client:
+        outcome = follow(client, body, out_dir)
+    raise typer.Exit(OK if outcome == "confirmed" else NOT_CONFIRMED)
+
+
+def follow(client: Any, body: dict[str, Any], out_dir: Path | None) -> str:
+    """Queues a validation, shows it until its end, fetches what it leaves; the verdict's outcome, or the final status."""
+    from app.watch import Watcher
+
+    made = client.validate(body)
+    out.print(f"validation {made['id']}", highlight=False)
+    with Watcher(out) as watcher:
+        done = client.wait(made["id"], watcher)
+    verdict = (done.get("report") or {}).get("verdict")
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for name in ("samples.png", "curves.svg", "report.json"):
+            if verdict:
+                (out_dir / name).write_bytes(client.download(made["id"], name))
+    if not verdict:
+        err.print(f"{done['status']}: {done['status_reason']}", highlight=False)
+        return str(done["status"])
+    out.print(f"{verdict['outcome']}: {verdict['reason']}", highlight=False)
+    return str(verdict["outcome"])
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe file, as a validation leaves it.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="The folder of the run; run again to resume it.")],
+) -> None:
+    """One training run, by hand."""
+    from models.contract import RECIPE, read_recipe, write_recipe
+
+    if not recipe.is_file():
+        raise Unprocessable(f"there is no recipe at {recipe}")
+    try:
+        write_recipe(out_dir, *read_recipe(recipe))
+    except ValueError as error:
+        raise Unprocessable(str(error)) from None
+    out.print(f"training into {out_dir / RECIPE}", highlight=False)
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "models.train", str(out_dir)], check=False).returncode)
+
+
+@knowledge_app.command("lint")
+def knowledge_lint() -> None:
+    """Holds the knowledge files against their laws. Exit 1 on a finding."""
+    from app.knowledge.lint import lint
+
+    findings = list(lint())
+    for finding in findings:
+        sys.stdout.write(f"{finding}\n")
+    sys.stdout.write(f"{len(findings)} findings\n")
+    raise typer.Exit(OUR_ERROR if findings else OK)
+
+
+@knowledge_app.command("fmt")
+def knowledge_fmt(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit 1 if something would.")] = False,
+) -> None:
+    """Writes the knowledge files in their canonical form."""
+    from app.knowledge.fmt import fmt
+
+    changed = fmt(check=check)
+    for path in changed:
+        sys.stdout.write(f"{path}\n")
+    raise typer.Exit(OUR_ERROR if check and changed else OK)
+
+
+@knowledge_app.command("sync")
+def knowledge_sync() -> None:
+    """Brings the shipped knowledge into the database; nothing happens when it is there."""
+    from app.knowledge.load import load
+    from app.knowledge.sync import sync
+
+    report = sync(load())
+    word = "synced" if report.changed else "unchanged,"
+    sys.stdout.write(f"{word} {report.rows} rows in {report.seconds:.2f} s\n")
+
+
+@knowledge_app.command("show")
+def knowledge_show(slug: Annotated[str, typer.Argument(help="An architecture.")]) -> None:
+    """One architecture and its figures."""
+    from app.knowledge.load import load
+
+    knowledge = load()
+    if slug not in knowledge.architectures:
+        raise errors.UnknownSlug("SLUG", slug, knowledge.architectures)
+    body = knowledge.architectures[slug].model_dump(mode="json", exclude_none=True)
+    sys.stdout.write(yaml.safe_dump(body, sort_keys=False, allow_unicode=True))
+    for b in knowledge.benchmarks:
+        if b.architecture == slug:
+            sys.stdout.write(f"{b.dataset:24} {b.metric:16} {b.value:>10g}  {b.reported_by:11} {b.source}\n")
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Brings the database to this version."""
+    from app import db
+    from app.settings import settings
+
+    db.upgrade()
+    url = settings().url
+    sys.stdout.write(f"{url.split('@')[-1] if '@' in url else url} is up to date\n")
+
+
+def read_task(file: Path | None, given: dict[str, Any]) -> Any:
+    """The task of a file, with the options laid over it. Raises Unprocessable that names each wrong field."""
+    from app.vocabulary import Task
+
+    body: Any = {}
+    if file is not None:
+        if str(file) != "-" and not file.is_file():
+            raise Unprocessable(f"there is no task file at {file}")
+        try:
+            body = yaml.safe_load(sys.stdin.read() if str(file) == "-" else file.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise Unprocessable(f"{file} is neither YAML nor JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise Unprocessable(f"{file} must hold a mapping with at least data.type")
+    for key, value in given.items():
+        body[key] = {**(body.get(key) or {}), **value} if isinstance(value, dict) else value
+    try:
+        return Task.model_validate_json(orjson.dumps(body))
+    except ValidationError as error:
+        problems: list[FieldProblem] = [field_problem({**e, "loc": ("body", *e["loc"])}) for e in error.errors()]
+        raise Unprocessable("the task cannot be used", problems) from None
+
+
+def _given(tree: Any) -> Any:
+    """A mapping without its empty branches."""
+    if not isinstance(tree, dict):
+        return tree
+    pruned = {key: _given(value) for key, value in tree.items()}
+    return {key: value for key, value in pruned.items() if value is not None and value != {}}
+
+
+def main() -> None:
+    """Runs a command; an error of ours is a message and an exit code, never a stack."""
+    try:
+        app(prog_name="gan-advisor")
+    except AdvisorError as error:
+        err.print(f"error: {error.detail}", highlight=False, markup=False, soft_wrap=True)
+        for problem in error.errors:
+            allowed = f" (allowed: {problem.allowed})" if problem.allowed else ""
+            err.print(f"  {problem.pointer}: {problem.detail}{allowed}", highlight=False, markup=False, soft_wrap=True)
+        usage = 400 <= error.status < 500
+        raise SystemExit(USAGE if usage else (TRY_LATER if error.retryable else OUR_ERROR)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""create_app(): the knowledge, the advisor, the routes, the edge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.api import health, knowledge, problems, recommendations, validations
+from app.api.middleware import Edge
+from app.dashboard import pages
+from app.knowledge.load import load
+from app.knowledge.sync import require
+from app.recommend import fit
+from app.settings import settings
+
+DESCRIPTION = """Which GAN for my data: a ranked answer in which every sentence cites a published figure or a rule,
+with memory, time and money, and a training run that checks it."""
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Loads the knowledge and refuses to serve a database that holds another one."""
+    app.state.knowledge = load()
+    require(app.state.knowledge)
+    app.state.advisor = fit(app.state.knowledge)
+    yield
+
+
+def create_app() -> FastAPI:
+    """The service; `uvicorn --factory app.main:create_app`."""
+    app = FastAPI(
+        title="GAN Advisor",
+        version="1.0.0",
+        summary="Which GAN for my data",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    problems.install(app)
+    for part in (recommendations, validations, knowledge, health):
+        app.include_router(part.router)
+    pages.install(app)
+    app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
+    return app

@@ -1,0 +1,101 @@
+"""`gan-advisor serve`: one command that runs the API and its workers, and ends them together."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+
+import uvicorn
+
+from app import db
+from app.knowledge.load import load
+from app.knowledge.sync import stamp, sync
+from app.settings import settings
+
+log = logging.getLogger("gan_advisor")
+LONGEST_PAUSE = 30.0
+
+
+class Workers:
+    """Worker processes kept alive: one that ends is started again after a pause that doubles up to half a minute."""
+
+    def __init__(self, count: int) -> None:
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._keep, daemon=True) for _ in range(count)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Asks each worker to hand back its run, and waits for it."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+
+    def _keep(self) -> None:
+        pause = 1.0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            worker = subprocess.Popen([sys.executable, "-m", "app.cli", "worker", "--with-parent"])
+            while worker.poll() is None and not self._stopping.wait(0.2):
+                pass
+            if self._stopping.is_set():
+                worker.terminate()
+                try:
+                    worker.wait(25)
+                except subprocess.TimeoutExpired:
+                    worker.kill()
+                return
+            pause = 1.0 if time.monotonic() - started > 60 else min(2 * pause, LONGEST_PAUSE)
+            log.warning("worker %s ended with %s; starting another in %.0f s", worker.pid, worker.returncode, pause)
+            self._stopping.wait(pause)
+
+
+def prepare() -> None:
+    """Migrates, and fills an empty database with the shipped knowledge. A filled one is left for `knowledge sync`."""
+    db.upgrade()
+    if stamp() is None:
+        sync(load())
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Serves until SIGINT or SIGTERM."""
+    prepare()
+    crew = Workers(workers)
+    config = uvicorn.Config(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    crew.start()
+    threading.Thread(target=_announce, args=(server, workers), daemon=True).start()
+    try:
+        server.run()
+    finally:
+        crew.stop()
+    if not server.started:
+        sys.exit(1)
+
+
+def _announce(server: uvicorn.Server, workers: int) -> None:
+    while not server.started:
+        if server.should_exit:
+            return
+        time.sleep(0.05)
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    body = '{"data":{"type":"image","resolution":64},"budget":{"gpu_hours":2}}'
+    print(  # noqa: T201
+        f"GAN Advisor is at {address} with {workers} worker{'s' * (workers != 1)}; state in {settings().data_dir.absolute()}\n"
+        f"curl -s {address}/v1/recommendations -H 'Content-Type: application/json' -d '{body}'",
+        flush=True,
+    )

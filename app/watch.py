@@ -1,0 +1,121 @@
+"""What a person sees in a terminal: the answer as a table, a validation as a bar, plain lines where nobody watches."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.client import Client
+from app.errors import NotReady
+from app.vocabulary import Recommendation
+
+START_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def local_service(workers: int = 1) -> Iterator[Client]:
+    """A service of our own on a free loopback port, ended with the block. Raises NotReady when it does not come up."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--workers", str(workers)]
+    service = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{url}/healthz", timeout=5).status_code == 200:
+                    break
+            if service.poll() is not None or time.monotonic() > deadline:
+                raise NotReady("the local service did not start; `gan-advisor serve` shows why")
+            time.sleep(0.1)
+        with Client(url) as client:
+            yield client
+    finally:
+        service.terminate()
+        service.wait(60)
+
+
+def show_answer(console: Console, answer: Recommendation) -> None:
+    """The ranking, then each candidate's reasons with what stands behind them."""
+    if answer.abstained:
+        console.print(f"[bold]No recommendation.[/bold] {answer.abstained_reason}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("", "architecture", "score", "expected (80 %)", "memory", "GPU hours", "trains here"):
+        table.add_column(title)
+    for c in answer.candidates:
+        q, cost = c.quality, c.cost
+        table.add_row(
+            str(c.rank),
+            c.architecture,
+            f"{c.score:+.2f}",
+            f"{q.metric} {number(q.expected)} ({number(q.low)}-{number(q.high)})",
+            "?" if cost.peak_memory_bytes.expected is None else f"{cost.peak_memory_bytes.expected / 1e9:.1f} GB",
+            number(cost.gpu_hours.expected),
+            "yes" if c.trainable else "",
+        )
+    console.print(table)
+    for c in answer.candidates[:3]:
+        console.print(f"\n[bold]{c.rank} {c.name}[/bold]", highlight=False)
+        for reason in c.reasons[:6]:
+            console.print(f"  {reason.text} [dim]\\[{reason.rule_id or reason.benchmark_id}][/dim]", highlight=False)
+    for assumption in answer.assumptions:
+        console.print(f"[dim]assumed {assumption.pointer} = {assumption.value}: {assumption.because}[/dim]", highlight=False)
+    for advice in answer.advice:
+        console.print(
+            f"advice: {advice.text} [dim]\\[{advice.rule_id or ', '.join(advice.benchmark_ids)}][/dim]", highlight=False
+        )
+    for flip in answer.flips:
+        console.print(f"[dim]{flip.text}[/dim]", highlight=False)
+    console.print(
+        f"[dim]{len(answer.excluded)} excluded; knowledge {answer.knowledge.version} {answer.knowledge.sha256[:12]}[/dim]"
+    )
+
+
+def number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.3g}"
+
+
+class Watcher:
+    """Follows the events of a validation: a bar in a terminal, one line per telling event elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("queued", total=1.0)
+        self._spoken = 0.0
+
+    def __enter__(self) -> Watcher:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        kind, data = event["type"].removeprefix("validation."), event["data"]
+        if kind == "progress":
+            text = f"{data.get('run', '')} {data.get('kimg', 0):.1f} kimg"
+            self._bar.update(self._task, completed=data.get("fraction", 0.0), description=text)
+            if not self._console.is_terminal and time.monotonic() - self._spoken > 5:
+                self._spoken = time.monotonic()
+                self._console.print(f"{100 * data.get('fraction', 0):3.0f} %  {text}", highlight=False)
+        elif kind not in ("checkpoint", "samples"):
+            self._console.print(f"{kind}: {summary(data)}", highlight=False)
+
+
+def summary(data: dict[str, Any]) -> str:
+    """The telling fields of an event in one line."""
+    return "  ".join(f"{k} {number(v) if isinstance(v, float) else v}" for k, v in data.items() if not isinstance(v, dict | list))
