@@ -1,0 +1,154 @@
+"""What training takes, from published hours and memory: log-linear in resolution and GPU speed, with effects of family and design.
+
+    log GPU-hours      = c + family + design + slope log2(R / 256) - speed log2(fp32 / 14 TFLOP/s)
+    log GB per image   = c + family + design + slope log2(R / 256)
+
+The slopes are estimated from the rows. A design without a row of its own or of its family stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.recommend.linear import Array, Effects, Index, fit_effects
+from app.vocabulary import Architecture, CostEstimate, Gpu, Interval, Knowledge, Limits
+
+Z80 = 1.2816
+_FIXED_GB = 1.0  # networks, optimisers and context; what is left grows with the images per pass
+_UNKNOWN = Interval(low=None, expected=None, high=None)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Fitted cost of every architecture; arrays over the sequence given to `fit_costs`."""
+
+    hours: Effects
+    memory: Effects
+    hours_known: Array
+    memory_known: Array
+    sources: tuple[tuple[str, ...], ...]
+    gpus: dict[str, Gpu]
+    native: Array
+
+    def log_hours(self, resolution: int | None, gpu: Gpu | None) -> tuple[Array, Array]:
+        """Natural log of GPU-hours to train at a resolution, and its standard deviation; NaN where unknown."""
+        mean, sd = self.hours.at(np.array([1.0, _octaves(resolution), _speed(gpu)]))
+        return np.where(self.hours_known > 0, mean, np.nan), np.hypot(sd, self.hours.noise)
+
+    def log_gb_per_image(self, resolution: int | None) -> tuple[Array, Array]:
+        """Natural log of GB per image in a pass, and its standard deviation; NaN where unknown."""
+        mean, sd = self.memory.at(np.array([1.0, _octaves(resolution)]))
+        return np.where(self.memory_known > 0, mean, np.nan), np.hypot(sd, self.memory.noise)
+
+
+def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Costs:
+    """Costs of a sequence of architectures from knowledge.costs and the figures that state GPU-hours."""
+    gpus = {g.alias: g for g in knowledge.gpus.values() if g.alias} | dict(knowledge.gpus)
+    hours: list[tuple[str, int | None, Gpu | None, float, str]] = []
+    memory: list[tuple[str, int | None, float]] = []
+    for row in knowledge.costs:
+        gpu = gpus.get(row.gpu_type or "")
+        count = row.gpus or 1
+        total = row.gpu_hours_total or (row.wall_hours_total and row.wall_hours_total * count)
+        if not total and row.sec_per_kimg and row.train_kimg_total:
+            total = row.sec_per_kimg * row.train_kimg_total * count / 3600
+        if total:
+            hours.append((row.architecture, row.resolution, gpu, total, row.source))
+        if row.gpu_mem_gb_peak and row.batch_per_gpu and row.gpu_mem_gb_peak > 1.2 * _FIXED_GB and row.unit == "image":
+            memory.append((row.architecture, row.resolution, (row.gpu_mem_gb_peak - _FIXED_GB) / row.batch_per_gpu))
+    for figure in knowledge.benchmarks:
+        if figure.gpu_hours:
+            known = gpus.get(figure.gpu_type or "")
+            hours.append((figure.architecture, figure.resolution, known, figure.gpu_hours, figure.source))
+    family = {a.slug: a.family for a in knowledge.architectures.values()}
+    slugs = [a.slug for a in architectures]
+    families = [a.family for a in architectures]
+
+    def level(names: list[str], rows: list[str], scale: list[float]) -> tuple[Index, Index, Array]:
+        index = {name: i for i, name in enumerate(sorted({*names, *rows}))}
+        return np.array([index[r] for r in rows], np.intp), np.array([index[n] for n in names], np.intp), np.array(scale)
+
+    def effects(names: list[str], x: Array, y: Array, wide: list[float], noise: float) -> Effects:
+        everyone = level(["all"] * len(slugs), ["all"] * len(names), [10.0] * len(wide))
+        kin = level(families, [family.get(n, n) for n in names], wide)
+        own = level(slugs, names, [w / 2 for w in wide])
+        return fit_effects(x, y, [everyone, kin, own], noise)
+
+    x_hours = np.array([[1.0, _octaves(r), _speed(g)] for _, r, g, _, _ in hours]).reshape(-1, 3)
+    x_memory = np.array([[1.0, _octaves(r)] for _, r, _ in memory]).reshape(-1, 2)
+    timed, weighed = {h[0] for h in hours}, {m[0] for m in memory}
+    kin_timed, kin_weighed = {family.get(n) for n in timed}, {family.get(n) for n in weighed}
+    return Costs(
+        hours=effects([h[0] for h in hours], x_hours, np.log([h[3] for h in hours]), [1.5, 0.3, 0.05], 0.6),
+        memory=effects([m[0] for m in memory], x_memory, np.log([m[2] for m in memory]), [1.0, 0.2], 0.3),
+        hours_known=np.array([float(a.slug in timed or a.family in kin_timed) for a in architectures]),
+        memory_known=np.array([float(a.slug in weighed or a.family in kin_weighed) for a in architectures]),
+        sources=tuple(
+            tuple(dict.fromkeys(s for n, *_, s in hours if n == a.slug or (a.slug not in timed and family.get(n) == a.family)))[
+                :3
+            ]
+            for a in architectures
+        ),
+        gpus=gpus,
+        native=np.array([float(max(a.resolution.typical, default=256)) for a in architectures]),
+    )
+
+
+def estimate(costs: Costs, index: int, resolution: int | None, budget: Limits, batch: int) -> CostEstimate:
+    """The cost of training one architecture (by index) on the GPU of the budget, as 80 % intervals."""
+    gpu = costs.gpus.get(budget.gpu or "")
+    mean, sd = costs.log_hours(resolution, gpu)
+    hours = _interval(mean[index], sd[index])
+    per_image, spread = costs.log_gb_per_image(resolution)
+    memory = _interval(per_image[index] + np.log(batch), spread[index], _FIXED_GB, 1e9)
+    price = gpu.usd_per_hour if gpu else None
+    return CostEstimate.model_construct(
+        gpu=gpu.name if gpu else "V100",
+        peak_memory_bytes=memory,
+        train_seconds=_scaled(hours, 3600.0 / (budget.gpus or 1)),
+        gpu_hours=hours,
+        usd=_scaled(hours, price) if price else _UNKNOWN,
+        fits=_fits(hours, memory, _scaled(hours, price) if price else _UNKNOWN, budget, gpu),
+        basis="log-linear fit of published GPU-hours over resolution, GPU speed, family and design"
+        if hours.expected is not None
+        else "no published training time of this design or its family",
+        sources=costs.sources[index],
+    )
+
+
+def _fits(hours: Interval, memory: Interval, usd: Interval, budget: Limits, gpu: Gpu | None) -> bool | None:
+    room = budget.memory_gb or (gpu.memory_gb if gpu else None)
+    answers = [
+        None if value is None else value <= limit
+        for value, limit in (
+            (hours.expected, budget.gpu_hours),
+            (memory.expected, room and room * 1e9),
+            (usd.expected, budget.usd),
+        )
+        if limit is not None
+    ]
+    return False if False in answers else None if None in answers else True
+
+
+def _octaves(resolution: int | None) -> float:
+    return float(np.log2((resolution or 256) / 256))
+
+
+def _speed(gpu: Gpu | None) -> float:
+    return float(np.log2((gpu.fp32_tflops or 14.0) / 14.0)) if gpu else 0.0
+
+
+def _interval(mean: float, sd: float, shift: float = 0.0, unit: float = 1.0) -> Interval:
+    if not np.isfinite(mean):
+        return _UNKNOWN
+    low, expected, high = (float(np.exp(mean + z * sd) + shift) * unit for z in (-Z80, 0.0, Z80))
+    return Interval.model_construct(low=low, expected=expected, high=high)
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    if interval.expected is None or interval.low is None or interval.high is None:
+        return _UNKNOWN
+    return Interval.model_construct(low=interval.low * factor, expected=interval.expected * factor, high=interval.high * factor)

@@ -1,0 +1,74 @@
+"""A task with its gaps filled: each value put in is an assumption with the rule that made it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.recommend.rules import Facts, Rules, facts_of, fill
+from app.vocabulary import Assumption, Knowledge, Task
+
+
+class TaskError(ValueError):
+    """A task that contradicts itself, or a name in it that is not known."""
+
+    def __init__(self, pointer: str, detail: str, allowed: Any = None) -> None:
+        super().__init__(detail)
+        self.pointer, self.detail, self.allowed = pointer, detail, allowed
+
+
+def describe(task: Task, rules: Rules, knowledge: Knowledge) -> tuple[Task, tuple[Assumption, ...], Facts]:
+    """The completed task, what was assumed, and every path with its value.
+
+    Raises TaskError where the task names an unknown GPU or architecture, or does not go with its data.
+    """
+    facts = facts_of(task)
+    assumptions: dict[str, Assumption] = {}
+    while True:
+        before = len(assumptions)
+        for rule, _ in rules.firing("assume", facts):
+            for pointer, value in (rule.then.assume or {}).items():
+                path = _path(pointer)
+                if facts.get(path) is None and path in facts:
+                    facts[path] = value
+                    text = fill(rule.text, facts)
+                    assumptions[pointer] = Assumption(pointer=pointer, value=value, because=text, rule_id=rule.id)
+        if len(assumptions) == before:
+            break
+    if assumptions:
+        task = _filled(task, {pointer: a.value for pointer, a in assumptions.items()})
+        facts = facts_of(task)
+    _check(task, knowledge)
+    return task, tuple(assumptions.values()), facts
+
+
+def _path(pointer: str) -> str:
+    path = pointer.strip("/").replace("/", ".")
+    return path if "." in path else f"task.{path}"
+
+
+def _filled(task: Task, values: dict[str, Any]) -> Task:
+    body = task.model_dump()
+    for pointer, value in values.items():
+        *parents, name = pointer.strip("/").split("/")
+        part = body
+        for parent in parents:
+            part = part[parent]
+        part[name] = value
+    return Task.model_validate(body)
+
+
+def _check(task: Task, knowledge: Knowledge) -> None:
+    if task.task is None:
+        raise TaskError("#/task", f"no rule derives a task from data of type {task.data.type}", sorted(knowledge.tasks))
+    known = knowledge.tasks.get(task.task)
+    if known and known.data_types and task.data.type not in known.data_types:
+        types = sorted(known.data_types)
+        raise TaskError("#/data/type", f"{task.task} takes data of type {' or '.join(types)}, not {task.data.type}", types)
+    if task.budget.gpu is not None and task.budget.gpu not in knowledge.gpus:
+        raise TaskError("#/budget/gpu", f"{task.budget.gpu!r} is not a known GPU", sorted(knowledge.gpus))
+    for field in ("exclude", "include"):
+        for index, slug in enumerate(getattr(task.constraints, field)):
+            if slug not in knowledge.architectures:
+                raise TaskError(
+                    f"#/constraints/{field}/{index}", f"{slug!r} is not a known architecture", sorted(knowledge.architectures)
+                )

@@ -1,0 +1,226 @@
+"""Rules compiled once, fired often: each test becomes a closure over the task or a mask over the architectures.
+
+`when` maps a path to a test and holds if every test holds.
+
+    scalar            equal; where either side has several values, one in common
+    [a, b]            any of these
+    {min, max}        at least, at most;  {above, below}  strictly so
+    {known: true}     not null and not empty
+    {not: test}       the test does not hold, or the value is unknown
+
+An operand that is itself a path (`task.task`, `architecture.resolution.max`) stands for its value. On an unknown value, or
+against an unknown operand, no comparison holds. Paths: task.*, data.*, budget.*, constraints.*, priorities.*,
+architecture.*, cost.gpu_hours and cost.memory_gb (the least that training is predicted to take).
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.vocabulary import Architecture, Rule, Task
+
+Mask = NDArray[np.bool_]
+Facts = dict[str, Any]
+"""Every path of one task with its value; `cost.*` holds one number per architecture, NaN where unknown."""
+
+_ROOTS = ("task.", "data.", "budget.", "constraints.", "priorities.", "architecture.", "cost.")
+_PATH = re.compile(rf"(?:{'|'.join(r.replace('.', r'[.]') for r in _ROOTS)})[a-z_.]+")
+_BRACES = re.compile(r"\{([a-z_.]+)\}")
+_ORDER: dict[str, Callable[[Any, Any], Any]] = {
+    "min": operator.ge,
+    "max": operator.le,
+    "above": operator.gt,
+    "below": operator.lt,
+}
+_EMPTY: tuple[Any, ...] = ()
+
+
+def facts_of(task: Task) -> Facts:
+    """The paths of a task and their values."""
+    facts: Facts = {"task.task": task.task, "task.top_k": task.top_k}
+    for root in ("data", "budget", "constraints", "priorities"):
+        for name, value in getattr(task, root).__dict__.items():
+            facts[f"{root}.{name}"] = value
+    return facts
+
+
+def facts_of_architecture(architecture: Architecture, trainable: bool) -> Facts:
+    """The paths of an architecture and their values."""
+    facts: Facts = {"architecture.trainable": trainable}
+    for name, value in architecture.__dict__.items():
+        if hasattr(value, "model_fields_set"):
+            for inner, leaf in value.__dict__.items():
+                facts[f"architecture.{name}.{inner}"] = leaf
+        else:
+            facts[f"architecture.{name}"] = value
+    return facts
+
+
+def fill(text: str, facts: Facts) -> str:
+    """The sentence with each {path} replaced by its value."""
+    return _BRACES.sub(lambda found: _spoken(facts.get(found[1])), text) if "{" in text else text
+
+
+def _spoken(value: Any) -> str:
+    if value is None or value == ():
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(_spoken(item) for item in value)
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One rule: tests of the task alone, a fixed mask, and masks that depend on both."""
+
+    rule: Rule
+    task_tests: tuple[Callable[[Facts], bool], ...]
+    fixed: Mask | None
+    mixed: tuple[Callable[[Facts], Mask], ...]
+
+    def fires(self, facts: Facts) -> Mask | bool:
+        """Which architectures the rule fires on; True or False where it does not look at them."""
+        for test in self.task_tests:
+            if not test(facts):
+                return False
+        mask: Mask | bool = True if self.fixed is None else self.fixed
+        for both in self.mixed:
+            mask = mask & both(facts)
+        return mask
+
+
+class Rules:
+    """All rules over a fixed sequence of architectures."""
+
+    def __init__(self, rules: Sequence[Rule], architectures: Sequence[Architecture], trainable: frozenset[str]) -> None:
+        self.columns = [facts_of_architecture(a, a.slug in trainable) for a in architectures]
+        self.compiled = tuple(self._compile(rule) for rule in rules)
+        self.by_effect: dict[str, tuple[Compiled, ...]] = {
+            effect: tuple(c for c in self.compiled if getattr(c.rule.then, effect) is not None)
+            for effect in ("exclude", "score", "stability", "advise", "set", "assume")
+        }
+
+    def firing(self, effect: str, facts: Facts) -> list[tuple[Rule, Mask | bool]]:
+        """The rules of one effect that fire, in file order, with the architectures they fire on."""
+        out: list[tuple[Rule, Mask | bool]] = []
+        for compiled in self.by_effect[effect]:
+            mask = compiled.fires(facts)
+            if mask is True or (mask is not False and mask.any()):
+                out.append((compiled.rule, mask))
+        return out
+
+    def _compile(self, rule: Rule) -> Compiled:
+        tasks: list[Callable[[Facts], bool]] = []
+        mixed: list[Callable[[Facts], Mask]] = []
+        fixed: Mask | None = None
+        for path, test in rule.when.items():
+            touched = [path, *_paths_in(test)]
+            design = [p.startswith("architecture.") for p in touched]
+            if any(p.startswith("cost.") for p in touched) or (any(design) and not all(design)):
+                mixed.append(self._both(path, test))
+            elif all(design):
+                mask = np.array([holds(test, column.get(path), column) for column in self.columns], bool)
+                fixed = mask if fixed is None else fixed & mask
+            else:
+                tasks.append(_of_task(path, test))
+        return Compiled(rule, tuple(tasks), fixed, tuple(mixed))
+
+    def _both(self, path: str, test: Any) -> Callable[[Facts], Mask]:
+        """A test that compares an architecture, or its cost, with the task."""
+        if isinstance(test, Mapping) and "not" in test:
+            inner = self._both(path, test["not"])
+            return lambda facts: ~inner(facts)
+        if isinstance(test, Mapping):
+            pairs = [(_ORDER[name], self._numbers(path), self._numbers(operand)) for name, operand in test.items()]
+
+            def compare(facts: Facts) -> Mask:
+                mask = np.ones(len(self.columns), bool)
+                for order, left, right in pairs:
+                    mask &= order(left(facts), right(facts))
+                return mask
+
+            return compare
+        design, other = (path, test) if path.startswith("architecture.") else (test, path)
+        masks: dict[Any, Mask] = {}
+        for index, column in enumerate(self.columns):
+            for value in _several(column.get(design)):
+                masks.setdefault(value, np.zeros(len(self.columns), bool))[index] = True
+        nothing = np.zeros(len(self.columns), bool)
+
+        def common(facts: Facts) -> Mask:
+            mask = nothing
+            for value in _several(facts.get(other)):
+                mask = mask | masks.get(value, nothing)
+            return mask
+
+        return common
+
+    def _numbers(self, operand: Any) -> Callable[[Facts], Any]:
+        if not _is_path(operand):
+            return lambda facts: operand
+        if operand.startswith("architecture."):
+            known = np.array([_number(column.get(operand)) for column in self.columns])
+            return lambda facts: known
+        if operand.startswith("cost."):
+            unknown = np.full(len(self.columns), np.nan)
+            return lambda facts: facts.get(operand, unknown)
+        return lambda facts: _number(facts.get(operand))
+
+
+def holds(test: Any, value: Any, facts: Facts) -> bool:
+    """Whether a test holds of a value; `facts` gives the values of path operands. The reference meaning, one value at a time."""
+    if isinstance(test, Mapping):
+        for name, operand in test.items():
+            if name == "not":
+                ok = not holds(operand, value, facts)
+            elif name == "known":
+                ok = (len(_several(value)) > 0) is operand
+            else:
+                bound = facts.get(operand) if _is_path(operand) else operand
+                ok = value is not None and bound is not None and bool(_ORDER[name](value, bound))
+            if not ok:
+                return False
+        return True
+    wanted = facts.get(test) if _is_path(test) else test
+    return not set(_several(value)).isdisjoint(_several(wanted))
+
+
+def _of_task(path: str, test: Any) -> Callable[[Facts], bool]:
+    """The closure for the commonest tests; `holds` for the rest."""
+    if isinstance(test, list) and path != "constraints.exclude":
+        among = frozenset(test)
+        return lambda facts: facts.get(path) in among
+    if isinstance(test, str | bool | int | float) and not _is_path(test) and not path.startswith("constraints."):
+        return lambda facts: bool(facts.get(path) == test)
+    return lambda facts: holds(test, facts.get(path), facts)
+
+
+def _paths_in(test: Any) -> list[str]:
+    if isinstance(test, Mapping):
+        return [path for operand in test.values() for path in _paths_in(operand)]
+    return [test] if _is_path(test) else []
+
+
+def _is_path(operand: Any) -> bool:
+    return isinstance(operand, str) and _PATH.fullmatch(operand) is not None
+
+
+def _several(value: Any) -> Sequence[Any]:
+    if value is None:
+        return _EMPTY
+    return value if isinstance(value, tuple | list) else (value,)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
