@@ -19,7 +19,7 @@ run: setup  ## API, dashboard and one worker on the embedded default
 	$(BIN)/gan-advisor serve
 
 demo: setup  ## one task from question to verdict, then exit
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m app.demo
 
 test: setup  ## every test, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest
@@ -30,7 +30,7 @@ check: setup  ## format, lint, types, import laws, knowledge lint, audit
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gan-advisor knowledge lint
-	$(BIN)/python -m benchmarks.audit
+	$(BIN)/python -m tests.audit
 
 bench: setup  ## speed of the advisor, the service and training against named peers
 	$(BIN)/python -m benchmarks

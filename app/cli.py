@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -253,9 +254,14 @@ def _given(tree: Any) -> Any:
 
 
 def main() -> None:
+    """The command `gan-advisor`."""
+    main_errors(lambda: app(prog_name="gan-advisor"))
+
+
+def main_errors(run: Callable[[], object]) -> None:
     """Runs a command; an error of ours is a message and an exit code, never a stack."""
     try:
-        app(prog_name="gan-advisor")
+        run()
     except AdvisorError as error:
         err.print(f"error: {error.detail}", highlight=False, markup=False, soft_wrap=True)
         for problem in error.errors:

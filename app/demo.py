@@ -1,0 +1,38 @@
+"""`make demo`: the main job end to end. Asks about the bundled digits, prints the answer, trains, prints the verdict."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from app.cli import follow, main_errors, out
+from app.settings import settings
+from app.vocabulary import Recommendation
+from app.watch import local_service, show_answer
+
+TASK = {
+    "data": {"type": "image", "resolution": 32, "channels": 1, "samples": 5000, "labels": "none", "domain": "digits"},
+    "budget": {"gpu_hours": 2},
+    "top_k": 8,
+}
+DATASET = "mnist-5k"
+SECONDS = 150.0
+
+
+def demo() -> None:
+    """Prints the verdict and the folder of its files in the last line."""
+    started = time.monotonic()
+    with local_service() as client:
+        out.print(f"[bold]task[/bold] {TASK}", highlight=False)
+        answer = client.recommend(TASK)
+        show_answer(out, Recommendation.model_validate(answer))
+        body = {"recommendation_id": answer["id"], "dataset": DATASET, "budget": {"max_seconds": SECONDS}}
+        folder = settings().data_dir / "demo" / answer["id"][:12]
+        outcome = follow(client, body, folder)
+    out.print(f"took {time.monotonic() - started:.0f} s", highlight=False)
+    sys.stdout.write(f"verdict: {outcome}  report: {Path(folder / 'report.json').absolute()}\n")
+
+
+if __name__ == "__main__":
+    main_errors(demo)

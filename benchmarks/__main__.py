@@ -1,0 +1,10 @@
+"""`make bench`: every benchmark in turn; each prints its own table. `python -m benchmarks service` runs one."""
+
+import importlib
+import sys
+
+NAMES = ("advisor", "service", "training")
+
+for name in sys.argv[1:] or NAMES:
+    print(f"\n== {name}", flush=True)
+    importlib.import_module(f"benchmarks.{name}").main()
