@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app import db
-from app.errors import NotFound, UnknownSlug
-from app.recommend import Advisor, recommend
+from app.errors import FieldProblem, NotFound, UnknownSlug, Unprocessable
+from app.recommend import Advisor, TaskError, recommend
 from app.tables import RecommendationRow
 from app.vocabulary import Knowledge, Recommendation, Task
 
@@ -22,7 +22,11 @@ def check_names(task: Task, knowledge: Knowledge) -> None:
 def ask(task: Task, knowledge: Knowledge, advisor: Advisor) -> Recommendation:
     """The answer, not kept. Raises UnknownSlug, and Unprocessable where the task contradicts itself."""
     check_names(task, knowledge)
-    return recommend(task, advisor)
+    try:
+        return recommend(task, advisor)
+    except TaskError as error:
+        problem = FieldProblem(pointer=f"#{error.pointer}", code="contradiction", detail=error.detail, allowed=error.allowed)
+        raise Unprocessable(error.detail, [problem]) from None
 
 
 def keep(answer: Recommendation) -> bool:

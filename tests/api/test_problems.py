@@ -1,0 +1,151 @@
+"""Bad input gets a problem document that names what was wrong, where, and what would be right; never a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+IMAGE = {"data": {"type": "image"}}
+
+
+def problem(response: Any, status: int) -> dict[str, Any]:
+    """The problem document of a response, checked for the fields of RFC 9457."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == status
+    assert body["instance"] == response.headers["x-request-id"]
+    assert {"type", "title", "detail", "code", "errors", "retryable"} <= set(body)
+    return dict(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "#/data"),
+        ({"data": {}}, "#/data/type"),
+        ({"data": {"type": "smell"}}, "#/data/type"),
+        ({"data": {"type": "image", "resolution": 0}}, "#/data/resolution"),
+        ({"data": {"type": "image", "resolution": 10**9}}, "#/data/resolution"),
+        ({"data": {"type": "image", "samples": -3}}, "#/data/samples"),
+        ({"data": {"type": "image", "colour": "red"}}, "#/data/colour"),
+        ({"data": {"type": "image"}, "budget": {"gpu_hours": -1}}, "#/budget/gpu_hours"),
+        ({"data": {"type": "image"}, "budget": {"gpu_hours": 0}}, "#/budget/gpu_hours"),
+        ({"data": {"type": "image"}, "budget": {"memory_gb": "much"}}, "#/budget/memory_gb"),
+        ({"data": {"type": "image"}, "top_k": 0}, "#/top_k"),
+        ({"data": {"type": "image"}, "task": "portraits"}, "#/task"),
+        ({"data": {"type": "image"}, "priorities": {"quality": -1}}, "#/priorities/quality"),
+        ({"data": {"type": "tabular"}, "task": "super-resolution"}, "#/task"),
+        ([1, 2], "#"),
+        ("image", "#"),
+        (None, "#"),
+    ],
+)
+def test_a_wrong_field_is_named_by_its_pointer(client: TestClient, body: Any, pointer: str) -> None:
+    found = problem(client.post("/v1/recommendations", json=body), 422)
+    assert pointer in [error["pointer"] for error in found["errors"]]
+    assert found["detail"]
+
+
+def test_an_unknown_type_comes_with_the_known_ones(client: TestClient) -> None:
+    found = problem(client.post("/v1/recommendations", json={"data": {"type": "smell"}}), 422)
+    assert "'image'" in found["errors"][0]["allowed"]["expected"]
+
+
+@pytest.mark.parametrize(
+    ("where", "pointer"),
+    [({"constraints": {"include": ["dcgann"]}}, "#/constraints/include/0"), ({"budget": {"gpu": "RTX 309"}}, "#/budget/gpu")],
+)
+def test_an_unknown_name_comes_with_the_nearest_one(client: TestClient, where: dict[str, Any], pointer: str) -> None:
+    found = problem(client.post("/v1/recommendations", json={**IMAGE, **where}), 422)
+    assert found["code"] == "unknown_slug"
+    assert found["errors"][0]["pointer"] == pointer
+    assert "did you mean" in found["detail"]
+    assert found["errors"][0]["allowed"][0] in ("dcgan", "RTX 3090")
+
+
+def test_broken_json_is_malformed(client: TestClient) -> None:
+    response = client.post("/v1/recommendations", content=b'{"data": {', headers={"Content-Type": "application/json"})
+    assert problem(response, 400)["code"] == "malformed"
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b'{"data": {"type": "image", "domain": "\xed\xa0\x80"}}', b"[" * 50_000, b"NaN"]
+)
+def test_bytes_that_are_no_text_are_refused(client: TestClient, content: bytes) -> None:
+    response = client.post("/v1/recommendations", content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code in (400, 422)
+    problem(response, response.status_code)
+
+
+def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client: TestClient) -> None:
+    response = client.post("/v1/recommendations", content=b"x" * 10_000_000, headers={"Content-Type": "application/json"})
+    assert "1000000 bytes" in problem(response, 413)["detail"]
+
+
+def test_a_chunked_body_counts_as_it_comes(client: TestClient) -> None:
+    def chunks() -> Any:
+        for _ in range(20):
+            yield b" " * 100_000
+
+    response = client.post("/v1/recommendations", content=chunks(), headers={"Content-Type": "application/json"})
+    problem(response, 413)
+
+
+def test_another_content_type_is_refused(client: TestClient) -> None:
+    problem(
+        client.post("/v1/recommendations", content=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"}), 415
+    )
+
+
+def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: TestClient) -> None:
+    problem(client.get("/v1/nothing"), 404)
+    found = client.delete("/v1/architectures")
+    problem(found, 405)
+    assert "GET" in found.headers["allow"]
+
+
+def test_an_unexpected_error_tells_nothing_of_the_inside(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret: /etc/passwd SELECT * FROM validations")
+
+    monkeypatch.setattr("app.api.recommendations.ask", broken)
+    found = problem(client.post("/v1/recommendations", json=IMAGE), 500)
+    assert "secret" not in str(found)
+    assert "SELECT" not in str(found)
+
+
+def test_a_database_that_is_gone_is_not_ready_rather_than_broken(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    def gone(*_: object) -> None:
+        raise OperationalError("SELECT secret", {}, Exception("could not connect to 10.0.0.1"))
+
+    monkeypatch.setattr("app.api.recommendations.keep", gone)
+    response = client.post("/v1/recommendations", json=IMAGE)
+    found = problem(response, 503)
+    assert found["retryable"] is True
+    assert int(response.headers["retry-after"]) > 0
+    assert "secret" not in str(found)
+    assert "10.0.0.1" not in str(found)
+
+
+def test_a_request_id_is_echoed_and_a_hostile_one_replaced(client: TestClient) -> None:
+    assert client.get("/healthz", headers={"X-Request-Id": "abc-1"}).headers["x-request-id"] == "abc-1"
+    assert len(client.get("/healthz", headers={"X-Request-Id": "a b"}).headers["x-request-id"]) == 32
+
+
+def test_every_problem_type_resolves(client: TestClient) -> None:
+    found = problem(client.get("/v1/nothing"), 404)
+    assert client.get(found["type"]).json()["status"] == 404
+
+
+def test_the_openapi_document_shows_problems_on_every_route(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert "application/problem+json" in operation["responses"]["4XX"]["content"], path
+            assert "422" not in operation["responses"], path
+    assert "HTTPValidationError" not in document["components"]["schemas"]

@@ -1,0 +1,57 @@
+"""Task in, recommendation out, over HTTP."""
+
+from __future__ import annotations
+
+from fastapi.testclient import TestClient
+
+from app.vocabulary import Recommendation
+
+SMALLEST = {"data": {"type": "image", "resolution": 64}, "budget": {"gpu_hours": 2}}
+
+
+def test_the_smallest_body_gets_a_ranked_cited_answer(client: TestClient) -> None:
+    response = client.post("/v1/recommendations", json=SMALLEST)
+    assert response.status_code == 201
+    answer = Recommendation.model_validate_json(response.content)
+    assert response.headers["location"] == f"/v1/recommendations/{answer.id}"
+    assert response.headers["etag"]
+    assert [c.rank for c in answer.candidates] == list(range(1, len(answer.candidates) + 1))
+    assert answer.candidates
+    assert all(reason.rule_id or reason.benchmark_id for c in answer.candidates for reason in c.reasons)
+    assert {a.pointer for a in answer.assumptions} >= {"/data/samples", "/task"}
+
+
+def test_the_same_question_gets_the_same_answer_under_the_same_id(client: TestClient) -> None:
+    first = client.post("/v1/recommendations", json=SMALLEST)
+    again = client.post("/v1/recommendations", json=SMALLEST)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.content == again.content
+
+
+def test_an_answer_can_be_fetched_and_is_not_sent_twice(client: TestClient) -> None:
+    made = client.post("/v1/recommendations", json=SMALLEST)
+    found = client.get(made.headers["location"])
+    assert found.content == made.content
+    same = client.get(made.headers["location"], headers={"If-None-Match": found.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+
+
+def test_a_list_pages_by_cursor_to_its_end(client: TestClient) -> None:
+    made = [
+        client.post("/v1/recommendations", json={"data": {"type": "image", "samples": n}}).json()["id"] for n in (100, 200, 300)
+    ]
+    page = client.get("/v1/recommendations?limit=2").json()
+    rest = client.get("/v1/recommendations", params={"limit": 2, "cursor": page["next_cursor"]}).json()
+    assert [item["id"] for item in page["items"] + rest["items"]] == made[::-1]
+    assert rest["next_cursor"] is None
+
+
+def test_an_unknown_id_is_not_found(client: TestClient) -> None:
+    assert client.get("/v1/recommendations/nothing").status_code == 404
+
+
+def test_excluded_names_stay_out_and_say_why(client: TestClient) -> None:
+    first = client.post("/v1/recommendations", json=SMALLEST).json()["candidates"][0]["architecture"]
+    answer = client.post("/v1/recommendations", json={**SMALLEST, "constraints": {"exclude": [first]}}).json()
+    assert first not in [c["architecture"] for c in answer["candidates"]]
+    assert [e["rule_id"] for e in answer["excluded"] if e["architecture"] == first]
