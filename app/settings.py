@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(5.0, gt=0, description="A worker renews its lease this often.")
     lease_seconds: float = Field(30.0, gt=0, description="A worker silent for this long is dead and its runs go elsewhere.")
     poll_seconds: float = Field(0.5, gt=0, description="How often an idle worker looks for work.")
+    slots: int = Field(0, ge=0, le=64, description="Runs at once on this machine; 0: one for each GPU, else `workers`.")
     retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
 
     @property
@@ -36,6 +38,13 @@ class Settings(BaseSettings):
     def runs(self) -> Path:
         """One folder per validation."""
         return self.data_dir.absolute() / "runs"
+
+
+def child_environment(**values: str) -> dict[str, str]:
+    """The environment of a training process: what torch and the system need, and no secret of the service."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+    kinds = ("OMP_", "MKL_", "CUDA_", "NVIDIA_", "NCCL_", "TORCH_", "PYTORCH_")
+    return {k: v for k, v in os.environ.items() if k in kept or k.startswith(kinds)} | values
 
 
 @cache

@@ -118,6 +118,9 @@ class ValidationRow(Table):
     __tablename__ = "validations"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[float] = mapped_column(Float)
+    tenant: Mapped[str | None] = mapped_column(String(64))
+    priority: Mapped[int] = mapped_column(Integer, default=1)
+    """Place in line, low first: fair among tenants, in order within one."""
     recommendation_id: Mapped[str | None] = mapped_column(String(64))
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
     plan: Mapped[dict[str, Any]] = mapped_column(JSON)

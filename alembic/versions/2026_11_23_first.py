@@ -124,6 +124,8 @@ def upgrade() -> None:
         "validations",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("tenant", sa.String(length=64), nullable=True),
+        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("recommendation_id", sa.String(length=64), nullable=True),
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),

@@ -1,0 +1,105 @@
+"""One training process: started in its run's folder, watched, stopped.
+
+The folder's lock is taken here and handed to the child, which keeps it to its death whatever becomes of the worker. So two
+processes never train in one folder, even when a peer takes the run over while the old child is still dying.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from app.db import PROJECT
+from app.settings import child_environment
+from app.validations.lease import take
+from models import contract
+
+GRACE_SECONDS = 10.0
+"""From SIGTERM to SIGKILL; a checkpoint is written in this time."""
+LOCK_SECONDS = 15.0
+
+REASONS = {
+    contract.EXIT_BAD_RECIPE: "the recipe cannot be used",
+    contract.EXIT_BAD_DATA: "the data could not be loaded",
+    contract.EXIT_DIVERGED: "the training diverged",
+    contract.EXIT_OUT_OF_MEMORY: "out of memory",
+    contract.EXIT_STOPPED: "stopped from outside",
+}
+
+
+class Child:
+    """A running `python -m models.train`."""
+
+    def __init__(self, run_dir: Path, lease_file: Path, environment: dict[str, str]) -> None:
+        """Starts it. Raises TimeoutError when another process keeps the folder's lock."""
+        self.run_dir = run_dir
+        lock = _wait_for(run_dir / "run.lock")
+        try:
+            with (run_dir / contract.LOG).open("ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "models.train", str(run_dir), "--lease", str(lease_file)],
+                    cwd=PROJECT,
+                    env=child_environment(PYTHONUNBUFFERED="1", **environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=(lock.fileno(),),
+                )
+        finally:
+            lock.close()  # the child's copy of the descriptor goes on holding the lock
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs; minus the signal where one killed it."""
+        return self._process.poll()
+
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """Asks it to write a checkpoint and end; kills what is left after `grace` seconds. Returns when it is gone."""
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kills it and everything it started."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def reason(self, code: int) -> str:
+        """Why it failed, in words, from its exit code and its own last `failed` event."""
+        if code == -signal.SIGKILL:
+            text = "killed from outside, as the kernel does when memory runs out"
+        elif code < 0:
+            text = f"killed by signal {signal.Signals(-code).name}"
+        else:
+            text = REASONS.get(code, f"exit code {code}; log.txt has the details")
+        told = [event for event, _ in contract.read_events(self.run_dir) if event.type == "failed"]
+        return f"{text}: {told[-1].data.get('detail')}" if told and code > 0 else text
+
+
+def report_of(run_dir: Path) -> dict[str, object] | None:
+    """The report of a finished run; None while it has not finished."""
+    try:
+        body = json.loads((run_dir / contract.REPORT).read_text())
+    except FileNotFoundError:
+        return None
+    return dict(body)
+
+
+def _wait_for(path: Path):  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (lock := take(path)) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"another process still trains in {path.parent.name}")
+        time.sleep(0.05)
+    return lock

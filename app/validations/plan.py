@@ -1,0 +1,160 @@
+"""The plan of a validation: runs, recipes, budgets, metric, threshold and the rule of the verdict, all fixed before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from app.errors import FieldProblem, Unprocessable
+from app.settings import settings
+from app.validations.known import BASELINES, dataset, trainable
+from app.vocabulary import Candidate, RecipeValue, Recommendation, ValidationRequest
+from models.contract import Recipe
+
+CONFIDENCE = 0.95
+METRICS: Mapping[str, tuple[str, str, float]] = {"image": ("kid_efflite0_112", "min", 0.02)}
+"""By data type: metric, direction, and the least difference that counts."""
+
+CPU_RESOLUTIONS = (8, 16, 32)
+CPU_WIDTH = 32
+CPU_BATCH = 64
+BASELINE_SHARE = 0.1
+BASELINE_SECONDS = 60.0
+"""A baseline is fitted, not trained; its share is for measuring it."""
+
+
+def plan(request: ValidationRequest, recommendation: Recommendation) -> dict[str, Any]:
+    """What will be run and how it will be judged. Raises Unprocessable that names the field and what would be allowed."""
+    _check_budget(request)
+    task = recommendation.task
+    kind = task.data.type.value
+    if kind not in BASELINES:
+        detail = f"{kind} data cannot be validated here yet"
+        raise Unprocessable(detail, [_problem("#/task/data/type", "not_trainable", detail, sorted(BASELINES))])
+    data = dataset(request.dataset, task.data)
+    chosen = _chosen(request, recommendation)
+    metric, direction, threshold = METRICS[kind]
+    scaled: list[str] = []
+    names = ["candidate", "runner-up", *(f"runner-up-{n}" for n in range(2, len(chosen)))]
+    seconds = _split(request.budget.max_seconds, len(chosen))
+    runs = [_run("baseline", Recipe(**_shape(data, request.seed, metric, BASELINES[kind])), seconds[0])]
+    for name, (slug, known) in zip(names, chosen.items(), strict=False):
+        recipe = _recipe(slug, known, data, request.seed, metric, scaled)
+        runs.append(_run(name, recipe, seconds[1]))
+    total = request.budget.max_seconds
+    return {
+        "dataset": data,
+        "metric": metric,
+        "direction": direction,
+        "confidence": CONFIDENCE,
+        "threshold": threshold,
+        "rule": _rule(threshold),
+        "seed": request.seed,
+        "budget": {"max_seconds": total, "wall_seconds": 1.5 * total + 60},
+        "runs": runs,
+        "scaled": scaled,
+    }
+
+
+def _check_budget(request: ValidationRequest) -> None:
+    limit = settings().max_run_seconds
+    if request.budget.max_seconds > limit:
+        detail = f"max_seconds is {request.budget.max_seconds:g}, the limit of this service is {limit:g}"
+        raise Unprocessable(detail, [_problem("#/budget/max_seconds", "over_limit", detail, {"le": limit})])
+
+
+def _chosen(request: ValidationRequest, recommendation: Recommendation) -> dict[str, Candidate | None]:
+    """The architectures to train, best first."""
+    ranked = {c.architecture: c for c in recommendation.candidates}
+    if request.architectures is not None:
+        wanted = tuple(dict.fromkeys(request.architectures))
+        for place, slug in enumerate(wanted):
+            if slug not in trainable():
+                detail = f"{slug} cannot be trained here"
+                pointer = f"#/architectures/{place}"
+                raise Unprocessable(detail, [_problem(pointer, "not_trainable", detail, sorted(trainable()))])
+        return {slug: ranked.get(slug) for slug in wanted}
+    found = {slug: c for slug, c in ranked.items() if slug in trainable()}
+    if not found:
+        detail = f"none of the {len(ranked)} candidates can be trained here; name some in `architectures`"
+        raise Unprocessable(detail, [_problem("#/architectures", "not_trainable", detail, sorted(trainable()))])
+    return dict(list(found.items())[: request.top_k])
+
+
+def _split(total: float, trained: int) -> tuple[float, float]:
+    """Seconds of the baseline and of each trained run."""
+    baseline = min(BASELINE_SHARE * total, BASELINE_SECONDS)
+    return round(baseline, 2), round((total - baseline) / trained, 2)
+
+
+def _run(name: str, recipe: Recipe, seconds: float) -> dict[str, Any]:
+    body = asdict(recipe) | {"augment": list(recipe.augment), "options": dict(recipe.options)}
+    return {
+        "name": name,
+        "architecture": recipe.architecture,
+        "recipe": body,
+        "budget": {"seconds": seconds, "steps": None},
+    }
+
+
+def _shape(data: Mapping[str, Any], seed: int, metric: str, architecture: str) -> dict[str, Any]:
+    """What all runs of a validation share: data, seed and the way of measuring."""
+    size = data.get("resolution") or CPU_RESOLUTIONS[-1]
+    return {
+        "architecture": architecture,
+        "dataset": data["slug"],
+        "resolution": next((r for r in CPU_RESOLUTIONS if r >= size), CPU_RESOLUTIONS[-1]),
+        "channels": data.get("channels") or 3,
+        "seed": seed,
+        "width": CPU_WIDTH,
+        "metric": metric,
+    }
+
+
+def _recipe(slug: str, known: Candidate | None, data: Mapping[str, Any], seed: int, metric: str, scaled: list[str]) -> Recipe:
+    """The candidate's recipe where its values are numbers the loop takes; what was made smaller is said in `scaled`."""
+    shape = _shape(data, seed, metric, slug)
+    given = _numbers(known.recipe if known else {})
+    if known is None:
+        scaled.append(f"{slug}: not among the candidates, so the recipe is the default one")
+    if (data.get("resolution") or 0) > shape["resolution"]:
+        scaled.append(f"{slug}: resolution {data['resolution']} -> {shape['resolution']}")
+    if given.get("batch_size", 0) > CPU_BATCH:
+        scaled.append(f"{slug}: batch {given['batch_size']} -> {CPU_BATCH}")
+        given["batch_size"] = CPU_BATCH
+    scaled.append(f"{slug}: width {CPU_WIDTH} channels, so that it trains on a CPU")
+    return Recipe(**{**shape, **given})
+
+
+def _numbers(values: Mapping[str, RecipeValue]) -> dict[str, Any]:
+    """The fields of Recipe that a candidate's recipe gives as plain numbers within sane bounds."""
+    found: dict[str, Any] = {}
+
+    def take(field: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            found[field] = int(value) if whole else float(value)
+
+    plain = {name: entry.value for name, entry in values.items()}
+    take("lr_g", plain.get("lr_g"), 1e-6, 1e-1)
+    take("lr_d", plain.get("lr_d"), 1e-6, 1e-1)
+    take("batch_size", plain.get("batch_size"), 4, 65_536, whole=True)
+    take("d_steps", plain.get("d_steps_per_g"), 1, 16, whole=True)
+    take("gradient_penalty", plain.get("gradient_penalty"), 0, 1e4)
+    betas = plain.get("betas")
+    if isinstance(betas, list | tuple) and len(betas) == 2:
+        take("beta1", betas[0], 0, 0.9999)
+        take("beta2", betas[1], 0, 0.9999)
+    return found
+
+
+def _rule(threshold: float) -> str:
+    return (
+        f"Confirmed when the {100 * CONFIDENCE:.0f} % interval of the paired difference to the baseline lies above {threshold:g} "
+        f"and no runner-up beats the candidate by more; overturned when it lies below -{threshold:g}, when a runner-up does, or "
+        "when the candidate diverges; otherwise inconclusive."
+    )
+
+
+def _problem(pointer: str, code: str, detail: str, allowed: Any) -> FieldProblem:
+    return FieldProblem(pointer=pointer, code=code, detail=detail, allowed=allowed)

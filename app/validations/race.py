@@ -1,0 +1,190 @@
+"""Runs the planned runs of one validation in turn, relays what they report, and publishes the verdict.
+
+Everything here may be cut off at any instant and begun again by another worker: finished runs have a report and are passed
+over, an unfinished one resumes from its checkpoint, and events that are in the log already are passed over by number.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.settings import settings
+from app.tables import Measurement
+from app.validations import record
+from app.validations.child import Child, report_of
+from app.validations.lease import Lease
+from app.validations.record import Claim
+from app.validations.tail import Tail
+from app.validations.verdict import judge
+from app.vocabulary import Status, Verdict
+from models import contract
+
+log = logging.getLogger("gan_advisor")
+LOOK_SECONDS = 0.25
+STARTS = 3
+"""Of a child that someone else stops."""
+T = TypeVar("T")
+
+
+class Canceled(Exception):
+    """The user wants it canceled."""
+
+
+class Expired(Exception):
+    """It took much longer than its budget."""
+
+
+class Failed(Exception):
+    """A run failed; the message says why."""
+
+
+class Drained(Exception):
+    """The worker was told to end; the child has written its checkpoint."""
+
+
+@dataclass
+class Seat:
+    """What a worker lends to the validation it runs. `leave` ends the process."""
+
+    device: str
+    environment: dict[str, str]
+    lease: Lease
+    leave: Callable[[], None]
+    draining: threading.Event = field(default_factory=threading.Event)
+    child: Child | None = None
+
+
+class Race:
+    """One attempt at one validation."""
+
+    def __init__(self, held: Claim, seat: Seat) -> None:
+        self._held, self._seat = held, seat
+        self._folder = settings().runs / held.validation_id
+        self._deadline = time.monotonic() + held.plan["budget"]["wall_seconds"]
+
+    def run(self) -> None:
+        """Trains, judges, publishes. Raises Drained, and record.Superseded when it belongs to another worker now."""
+        reports: dict[str, dict[str, Any] | None] = {}
+        try:
+            for run in self._held.plan["runs"]:
+                reports[run["name"]] = self._one(run)
+            verdict = judge(self._held.plan, reports)
+            report = self._write_report(verdict, reports)
+        except Canceled:
+            self._publish(Status.CANCELED, "canceled on request")
+        except Expired:
+            wall = self._held.plan["budget"]["wall_seconds"]
+            self._publish(Status.EXPIRED, f"stopped after {wall:.0f} s, far beyond its budget")
+        except Failed as error:
+            self._publish(Status.FAILED, str(error))
+        except OSError as error:
+            self._publish(Status.FAILED, f"the worker's disk: {error.strerror or type(error).__name__}")
+        else:
+            self._publish(Status.SUCCEEDED, f"{verdict.outcome}: {verdict.reason}", report, reports)
+
+    def _one(self, run: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The report of a run, or None when it diverged."""
+        run_dir = self._folder / run["name"]
+        tail = patient(lambda: Tail(self._held, run_dir, run))
+        recipe = contract.Recipe(**{**run["recipe"], "augment": tuple(run["recipe"]["augment"])})
+        for _ in range(STARTS):
+            report = report_of(run_dir)
+            if report is not None:
+                patient(tail.look)
+                return None if report.get("diverged") else report
+            contract.write_recipe(run_dir, recipe, contract.RunBudget(**run["budget"]))
+            code, child = self._train(run_dir, tail)
+            if code == contract.EXIT_DIVERGED:
+                return None
+            if code not in (contract.EXIT_OK, contract.EXIT_STOPPED):
+                raise Failed(f"run {run['name']} ({run['architecture']}): {child.reason(code)}")
+        raise Failed(f"run {run['name']} ({run['architecture']}) ended {STARTS} times without a report")
+
+    def _train(self, run_dir: Path, tail: Tail) -> tuple[int, Child]:
+        """Runs the child to its end; its exit code."""
+        seat = self._seat
+        child = seat.child = Child(run_dir, seat.lease.deadline_file, seat.environment)
+        try:
+            while (code := child.poll()) is None:
+                if seat.draining.wait(LOOK_SECONDS):
+                    child.stop()
+                    raise Drained
+                if time.monotonic() > self._deadline:
+                    child.stop()
+                    raise Expired
+                if patient(tail.look):
+                    child.stop(grace=2.0)
+                    raise Canceled
+            if not seat.lease.holds or code in LEASE_DEATHS:
+                seat.leave()
+            if code == contract.EXIT_STOPPED and seat.draining.wait(2.0):  # a shutdown tells worker and child at once
+                raise Drained
+            patient(tail.look)
+            return code, child
+        finally:
+            child.kill()
+            seat.child = None
+
+    def _publish(
+        self,
+        outcome: Status,
+        reason: str,
+        report: Mapping[str, Any] | None = None,
+        reports: Mapping[str, dict[str, Any] | None] | None = None,
+    ) -> None:
+        measured = self._measurements(reports or {})
+        patient(lambda: record.publish(self._held, outcome, reason, report, measured))
+
+    def _write_report(self, verdict: Verdict, reports: Mapping[str, Any]) -> dict[str, Any]:
+        """The validation's own report, in its folder and for its row."""
+        held = self._held
+        told = {"id": held.validation_id, "attempt": held.attempt, "verdict": verdict.model_dump(mode="json")}
+        body: dict[str, Any] = record.finite({**told, "plan": held.plan, "runs": reports})
+        replacement = self._folder / "report.new"
+        replacement.write_text(json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        replacement.replace(self._folder / contract.REPORT)
+        return body
+
+    def _measurements(self, reports: Mapping[str, dict[str, Any] | None]) -> list[Measurement]:
+        rows = []
+        for run in self._held.plan["runs"]:
+            report = reports.get(run["name"])
+            if report is None:
+                continue
+            last = report["metric"]["last"]
+            rows.append(
+                Measurement(
+                    id=f"{self._held.validation_id}/{run['name']}",
+                    validation_id=self._held.validation_id,
+                    architecture=run["architecture"],
+                    dataset=self._held.plan["dataset"]["slug"],
+                    metric=self._held.plan["metric"],
+                    value=last["value"],
+                    low=last.get("low"),
+                    high=last.get("high"),
+                    body=record.finite({"recipe": run["recipe"], "budget": run["budget"], "report": report}),
+                )
+            )
+        return rows
+
+
+LEASE_DEATHS = (-14,)
+
+
+def patient(call: Callable[[], T]) -> T:
+    """Repeats a write while the database is away; the lease ends this process when that lasts too long."""
+    while True:
+        try:
+            return call()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the database did not answer: %s", type(error).__name__)
+            time.sleep(0.5)

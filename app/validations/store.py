@@ -1,0 +1,184 @@
+"""Validations as a resource: what the service, the dashboard and the command line call."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app import db
+from app.errors import Conflict, FieldProblem, NotFound, Unprocessable
+from app.settings import settings
+from app.tables import EventRow, RecommendationRow, ValidationRow, WorkerRow
+from app.validations import engine, record
+from app.validations.plan import plan
+from app.validations.record import rfc3339 as rfc3339
+from app.validations.view import shown
+from app.vocabulary import Recommendation, Status, Task, Validation, ValidationRequest
+from models.contract import ARTIFACTS, REPORT
+
+Advise = Callable[[Task], Recommendation]
+
+
+def plan_only(request: ValidationRequest, advise: Advise) -> dict[str, Any]:
+    """The plan, nothing queued. Raises Unprocessable, and NotFound for an unknown recommendation."""
+    return plan(request, _recommendation(request, advise))
+
+
+def create(
+    request: ValidationRequest, advise: Advise, key: str | None = None, tenant: str | None = None
+) -> tuple[Validation, bool]:
+    """Row, first event and enqueue in one transaction; True when this key had made it before.
+
+    The id is the key's digest, so the store itself settles which of two racing requests creates. Raises Unprocessable for
+    what cannot be planned, and for a key that came with another body.
+    """
+    body = request.model_dump(mode="json")
+    named = hashlib.sha256(f"{tenant or ''}/{key}".encode()).hexdigest()[:32]
+    validation_id = uuid.uuid4().hex if key is None else named
+    made = (key is None or not _exists(validation_id)) and _insert(validation_id, request, advise, tenant)
+    with db.reading() as session:
+        found = _row(session, validation_id)
+        if found.request != body:
+            detail = "this Idempotency-Key came with another body before"
+            raise Unprocessable(detail, [FieldProblem(pointer="header:Idempotency-Key", code="key_reused", detail=detail)])
+        return shown(session, [found])[0], not made
+
+
+def _insert(validation_id: str, request: ValidationRequest, advise: Advise, tenant: str | None) -> bool:
+    """False when a request with the same key was faster."""
+    row: dict[str, Any] = {"id": validation_id, "tenant": tenant, "request": request.model_dump(mode="json")}
+    row |= {"recommendation_id": request.recommendation_id, "plan": plan_only(request, advise), "progress": {}, "attempt": 0}
+    engine.connect()
+    with db.transaction() as session:
+        row |= {"created_at": db.now(session), "priority": _place(session, tenant)}
+        if not db.insert_if_absent(session, ValidationRow, row):
+            return False
+        record.append(session, validation_id, "queued", {"dataset": request.dataset, "runs": len(row["plan"]["runs"])})
+        engine.enqueue(session, validation_id, row["priority"], tenant)
+        return True
+
+
+def get(validation_id: str) -> Validation:
+    """State, progress, report. Raises NotFound."""
+    with db.reading() as session:
+        return shown(session, [_row(session, validation_id)])[0]
+
+
+def page(limit: int, after: tuple[float, str] | None = None) -> tuple[list[Validation], tuple[float, str] | None]:
+    """Newest first, and the place to go on from; None on the last page."""
+    newest = sa.select(ValidationRow).order_by(ValidationRow.created_at.desc(), ValidationRow.id.desc())
+    if after is not None:
+        newest = newest.where(sa.tuple_(ValidationRow.created_at, ValidationRow.id) < sa.tuple_(*map(sa.literal, after)))
+    with db.reading() as session:
+        rows = list(session.execute(newest.limit(limit + 1)).scalars())
+        more = (rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
+        return shown(session, rows[:limit]), more
+
+
+def cancel(validation_id: str) -> tuple[Validation, bool]:
+    """Asks to cancel: a queued one ends at once, a running one within seconds. True when it was canceled before.
+
+    Raises NotFound, and Conflict when it has ended otherwise.
+    """
+    with db.transaction() as session:
+        row = record.lock(session, validation_id)
+        if row is None:
+            raise _missing(validation_id)
+        if row.outcome is not None and row.outcome != Status.CANCELED:
+            raise Conflict(f"the validation has ended: {row.outcome}")
+        before = row.outcome is not None
+        row.cancel_requested_at = row.cancel_requested_at or db.now(session)
+    if not before:
+        live = engine.states([validation_id]).get(validation_id)
+        if live is None or live.state != "running":
+            # A worker that takes it in this instant finds the request in the row when it claims, and closes it the same way.
+            engine.cancel(validation_id)
+            record.close(validation_id, Status.CANCELED, "canceled on request")
+    return get(validation_id), before
+
+
+def live_workers() -> int:
+    """Workers whose lease holds."""
+    with db.reading() as session:
+        fresh = WorkerRow.seen > db.now(session) - settings().lease_seconds
+        count = sa.select(sa.func.count()).select_from(WorkerRow).where(WorkerRow.state == "live", fresh)
+        return session.execute(count).scalar_one()
+
+
+def events(validation_id: str, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+    """The log after an event id, in order."""
+    wanted = sa.select(EventRow).where(EventRow.validation_id == validation_id, EventRow.seq > after)
+    with db.reading() as session:
+        rows = session.execute(wanted.order_by(EventRow.seq).limit(limit)).scalars()
+        return [{"id": r.seq, "type": r.type, "timestamp": r.timestamp, "data": r.data} for r in rows]
+
+
+def artifacts(validation_id: str) -> list[tuple[str, int]]:
+    """Name and bytes of the files that may be fetched; those of the candidate also stand at the top."""
+    return [(name, path.stat().st_size) for name, path in _files(validation_id).items()]
+
+
+def artifact_path(validation_id: str, name: str) -> Path:
+    """The file of a name from `artifacts`. Raises NotFound for every other name."""
+    found = _files(validation_id).get(name)
+    if found is None:
+        raise NotFound(f"the validation has no file {name!r}")
+    return found
+
+
+def _files(validation_id: str) -> dict[str, Path]:
+    """Names are built here from the plan and a fixed list, never from a request, so none can lead out of the folder."""
+    with db.reading() as session:
+        runs = [run["name"] for run in _row(session, validation_id).plan["runs"]]
+    folder = settings().runs / validation_id
+    named = {name: folder / "candidate" / name for name in ARTIFACTS} | {REPORT: folder / REPORT}
+    named |= {f"{run}/{name}": folder / run / name for run in runs for name in ARTIFACTS}
+    return {name: path for name, path in named.items() if path.is_file()}
+
+
+def _place(session: Session, tenant: str | None) -> int:
+    """The place in line of a new validation: after the tenant's own, but not before what is being served now.
+
+    Start-time fair queueing: tenants take turns, and within one tenant the order is that of asking.
+    """
+    waiting = ValidationRow.outcome.is_(None)
+    served = session.execute(sa.select(sa.func.min(ValidationRow.priority)).where(waiting)).scalar_one_or_none()
+    own = ValidationRow.tenant.is_(None) if tenant is None else ValidationRow.tenant == tenant
+    last = session.execute(sa.select(sa.func.max(ValidationRow.priority)).where(waiting, own)).scalar_one_or_none()
+    return max(served or 1, (last or 0) + 1)
+
+
+def _recommendation(request: ValidationRequest, advise: Advise) -> Recommendation:
+    if (request.recommendation_id is None) == (request.task is None):
+        detail = "give either recommendation_id or task"
+        raise Unprocessable(detail, [FieldProblem(pointer="#/task", code="exactly_one", detail=detail)])
+    if request.task is not None:
+        return advise(request.task)
+    with db.reading() as session:
+        row = session.get(RecommendationRow, request.recommendation_id)
+    if row is None:
+        detail = "no recommendation has this id"
+        raise Unprocessable(detail, [FieldProblem(pointer="#/recommendation_id", code="not_found", detail=detail)])
+    return Recommendation.model_validate_json(row.body)
+
+
+def _exists(validation_id: str) -> bool:
+    with db.reading() as session:
+        return session.get(ValidationRow, validation_id) is not None
+
+
+def _row(session: Session, validation_id: str) -> ValidationRow:
+    row = session.get(ValidationRow, validation_id)
+    if row is None:
+        raise _missing(validation_id)
+    return row
+
+
+def _missing(validation_id: str) -> NotFound:
+    return NotFound(f"no validation has the id {validation_id!r}")

@@ -1,0 +1,60 @@
+"""Follows one run's events.jsonl into the log of its validation, none twice and none lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.validations import record
+from app.validations.record import Claim, Line
+from models import contract
+
+CHECK_SECONDS = 0.5
+TYPES = {"started": "progress", "finished": "progress", "failed": "health"}
+"""Events of a run that have another name in the log of the validation, where started and failed are said of the whole."""
+
+
+class Tail:
+    """What a run has reported, and how far the validation is."""
+
+    def __init__(self, held: Claim, run_dir: Path, run: Mapping[str, Any]) -> None:
+        self._held, self._run_dir, self._run = held, run_dir, run
+        self._offset, self._checked = 0, 0.0
+        self._known = record.relayed(held.validation_id, run["name"])
+        spans = {r["name"]: float(r["budget"]["seconds"]) for r in held.plan["runs"]}
+        names = list(spans)
+        self._before = sum(spans[name] for name in names[: names.index(run["name"])])
+        self._span, self._total = spans[run["name"]], sum(spans.values())
+        self._progress: dict[str, Any] = {}
+        self._advance({})
+
+    def look(self) -> bool:
+        """Relays what is new; True when the user wants it canceled. Raises record.Superseded."""
+        lines, offset = [], self._offset
+        for event, after in contract.read_events(self._run_dir, self._offset):
+            offset = after
+            data = {"run": self._run["name"], "architecture": self._run["architecture"], **event.data}
+            if event.type in ("progress", "finished"):
+                self._advance({**event.data, "fraction": 1.0} if event.type == "finished" else event.data)
+                data |= {"run_fraction": data.get("fraction"), "fraction": self._progress["fraction"]}
+            if event.seq > self._known:
+                lines.append(Line(TYPES.get(event.type, event.type), f"{self._run['name']}:{event.seq}", data))
+        if not lines and time.monotonic() - self._checked < CHECK_SECONDS:
+            return False
+        wanted = record.relay(self._held, lines, self._progress) if lines else record.cancel_wanted(self._held)
+        self._offset, self._checked = offset, time.monotonic()
+        return wanted
+
+    def _advance(self, told: Mapping[str, Any]) -> None:
+        inside = min(max(float(told.get("fraction") or 0.0), 0.0), 1.0)
+        left = told.get("eta_seconds")
+        rest = self._total - self._before - self._span
+        self._progress = {
+            "fraction": round((self._before + inside * self._span) / self._total, 4),
+            "step": int(told.get("step") or self._progress.get("step", 0)),
+            "eta_seconds": round((float(left) if left is not None else (1 - inside) * self._span) + rest, 1),
+            "run": self._run["name"],
+            "architecture": self._run["architecture"],
+        }

@@ -1,0 +1,161 @@
+"""The worker process: one lease, one slot, one validation at a time, until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.settings import settings
+from app.validations import engine, record
+from app.validations.lease import Lease, locks, new_executor_id, take
+from app.validations.race import Drained, Race, Seat, patient
+from app.validations.reaper import Reaper
+from app.vocabulary import Status
+
+log = logging.getLogger("gan_advisor")
+EXIT_LEASE_LOST = 4
+DRAIN_SECONDS = 20.0
+
+
+def work(*, with_parent: bool = False) -> None:
+    """Runs validations until SIGTERM or SIGINT; then the child writes its checkpoint and the run goes back into the queue."""
+    logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    if with_parent:
+        threading.Thread(target=_end_with, args=(os.getppid(), ending), daemon=True).start()
+    slot = _slot(ending)
+    if slot is None:
+        return
+    worker = Worker(*slot)
+    worker.start()
+    ending.wait()
+    worker.drain()
+
+
+class Worker:
+    """An executor of the engine with its lease."""
+
+    def __init__(self, device: str, environment: dict[str, str]) -> None:
+        self.executor_id = new_executor_id()
+        lease = Lease(self.executor_id, device, self._leave)
+        self.seat = Seat(device, environment, lease, self._leave)
+        self._busy, self._turn = threading.Event(), threading.Lock()
+
+    def start(self) -> None:
+        """Takes the lease, then offers itself to the engine."""
+        self.seat.lease.start()
+        engine.work(self.executor_id, self.run)
+        Reaper(self.executor_id).start()
+        log.info("%s waits for work on %s", self.executor_id, self.seat.device)
+
+    def run(self, validation_id: str) -> None:
+        """Called by the engine. Returns when the validation has ended or is no longer ours."""
+        with self._turn:
+            if self.seat.draining.is_set():
+                _hold()
+            self._busy.set()
+        try:
+            held = patient(lambda: record.claim(validation_id, self.executor_id, self.seat.device))
+            if held is None:
+                return
+            try:
+                log.info("%s starts, attempt %d", validation_id, held.attempt)
+                Race(held, self.seat).run()
+                log.info("%s has ended", validation_id)
+            except record.Superseded:
+                log.warning("%s belongs to another worker now", validation_id)
+            except Drained:
+                patient(lambda: record.give_back(held))
+                self._busy.clear()
+                _hold()
+            except Exception as error:  # a bug of ours must not take the next validation with it
+                log.exception("%s failed in the worker", validation_id)
+                reason = f"the worker failed: {type(error).__name__}"
+                patient(lambda: record.close(validation_id, Status.FAILED, reason))
+        finally:
+            self._busy.clear()
+
+    def drain(self) -> None:
+        """Stops the child, leaves, requeues, and ends the process. Requeued only once the child is gone: else two would run."""
+        with self._turn:
+            self.seat.draining.set()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._busy.is_set() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if self.seat.child is not None:
+            self.seat.child.kill()
+        try:
+            self.seat.lease.release()
+            engine.requeue([self.executor_id])
+            log.info("%s has left", self.executor_id)
+        except SQLAlchemyError:
+            log.warning("the database is away; a peer will take over once the lease has run out")
+        _exit(0)
+
+    def _leave(self) -> None:
+        """The lease is lost: a peer may run our validation by now, so nothing of ours may go on."""
+        if self.seat.child is not None:
+            self.seat.child.kill()
+        _exit(EXIT_LEASE_LOST)
+
+
+def _hold() -> None:
+    """Keeps the engine's slot until the process ends, so that it cannot take the requeued run again."""
+    threading.Event().wait()
+
+
+def _exit(code: int) -> None:
+    logging.shutdown()
+    os._exit(code)  # threads of the engine may still wait on the database
+
+
+def _end_with(parent: int, ending: threading.Event) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    ending.set()
+
+
+def devices() -> list[str]:
+    """The GPUs of this machine by name; empty where there is none."""
+    try:
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in listed.stdout.splitlines() if line.strip()]
+
+
+def _slot(ending: threading.Event) -> tuple[str, dict[str, str]] | None:
+    """(device, environment of the child) of a free slot of this machine; waits for one. None when told to end meanwhile."""
+    names = devices()
+    count = settings().slots or len(names) or max(1, settings().workers)
+    said = False
+    while not ending.is_set():
+        for index in range(count):
+            handle = take(locks() / f"slot-{os.uname().nodename}-{index}.lock")
+            if handle is not None:
+                _KEPT.append(handle)
+                gpu = index % len(names) if names else None
+                return ("cpu", {}) if gpu is None else (names[gpu], {"CUDA_VISIBLE_DEVICES": str(gpu)})
+        if not said:
+            log.info("all %d slots of this machine are taken; waiting (GAN_ADVISOR_SLOTS)", count)
+            said = True
+        ending.wait(1.0)
+    return None
+
+
+_KEPT: list[object] = []
+"""Locks held to the end of the process."""
+
+
+if __name__ == "__main__":
+    work(with_parent="--with-parent" in sys.argv)
