@@ -1,0 +1,80 @@
+"""What the page of an answer shows: the choice in one sentence, the picture, links to what stands behind each sentence."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+
+from app.answers import stored
+from app.dashboard.charts import Bar, intervals
+from app.dashboard.forms import query_of
+from app.dashboard.render import page
+from app.dashboard.text import number
+from app.validations import known
+from app.vocabulary import Candidate, Direction, Excluded, Knowledge, Recommendation
+
+
+def answer_page(request: Request, recommendation_id: str, typed: Mapping[str, str], wrong: Mapping[str, str]) -> Response:
+    """The page of a stored answer; `typed` and `wrong` fill its form of a validation. Raises NotFound."""
+    answer = Recommendation.model_validate_json(stored(recommendation_id).body)
+    kind = answer.task.data.type.value
+    fitting = [slug for slug, body in known.datasets().items() if body["type"] == kind]
+    start = {"dataset": fitting[0] if fitting else "", "max_seconds": "120", "seed": "0"}
+    return page(
+        request,
+        "answer.html",
+        status=422 if wrong else 200,
+        trainable=[c for c in answer.candidates if c.trainable] if kind in known.BASELINES else [],
+        datasets=fitting,
+        values={name: typed.get(name, default) for name, default in start.items()},
+        wrong=wrong,
+        **context_of(answer, request.app.state.knowledge),
+    )
+
+
+def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
+    """What the page shows of the answer itself."""
+    by_rule: dict[str, list[Excluded]] = defaultdict(list)
+    for excluded in answer.excluded:
+        by_rule[excluded.rule_id].append(excluded)
+    gpu = knowledge.gpus.get(answer.task.budget.gpu or "")
+    metrics = {c.quality.metric: knowledge.metrics.get(c.quality.metric) for c in answer.candidates}
+    return {
+        "answer": answer,
+        "first": answer.candidates[0] if answer.candidates else None,
+        "chart": answer_chart(answer, knowledge),
+        "axis": axis_of(answer.candidates[0], knowledge) if answer.candidates else "",
+        "metric_names": {slug: known.name if known else slug for slug, known in metrics.items()},
+        "excluded": sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0])),
+        "room_bytes": (answer.task.budget.memory_gb or (gpu.memory_gb if gpu else 0)) * 1e9 or None,
+        "rules": {rule.id: rule for rule in knowledge.rules},
+        "figures": {b.id for b in knowledge.benchmarks},
+        "again": query_of(answer.task, answer.assumptions),
+        "stale": answer.knowledge.sha256 != knowledge.sha256,
+    }
+
+
+def answer_chart(answer: Recommendation, knowledge: Knowledge) -> str | None:
+    """The candidates of the first one's yardstick as intervals; None where no candidate has a figure to expect."""
+    shown = [c for c in answer.candidates if c.quality.yardstick == answer.candidates[0].quality.yardstick]
+    bars = [
+        Bar(f"{c.rank}  {c.name}", c.quality.expected, c.quality.low, c.quality.high, f"#c{c.rank}")
+        for c in shown
+        if c.quality.expected is not None and c.quality.low is not None and c.quality.high is not None
+    ]
+    if not bars:
+        return None
+    said = "; ".join(f"{b.label} {number(b.expected)}, {number(b.low)} to {number(b.high)}" for b in bars)
+    return intervals(
+        bars, title="Expected figure of each candidate with its 80 % interval", desc=f"{axis_of(shown[0], knowledge)}. {said}."
+    )
+
+
+def axis_of(first: Candidate, knowledge: Knowledge) -> str:
+    """Metric, its direction and the yardstick."""
+    metric = knowledge.metrics.get(first.quality.metric)
+    way = "" if metric is None else ", lower is better" if metric.direction is Direction.MIN else ", higher is better"
+    return f"{metric.name if metric else first.quality.metric} on {first.quality.yardstick}{way}"

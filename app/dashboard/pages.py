@@ -1,0 +1,102 @@
+"""The pages, rendered on the server: ask and answer here, the knowledge base in library.py, validations in watching.py."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from app import db
+from app.answers import ask, keep, stored
+from app.dashboard import fields as form_fields
+from app.dashboard import forms, library, watching
+from app.dashboard.answer import answer_chart, answer_page
+from app.dashboard.charts import alone
+from app.dashboard.render import HEADERS, Page, asset, page, typed
+from app.errors import AdvisorError, NotFound
+from app.tables import RecommendationRow
+from app.vocabulary import DataType, Knowledge, Recommendation
+
+router = APIRouter(route_class=Page, include_in_schema=False)
+Typed = Annotated[dict[str, str], Depends(typed)]
+LISTED = 50
+
+
+def install(app: FastAPI) -> None:
+    """Adds the pages and their assets."""
+    app.include_router(router)
+    app.include_router(library.router)
+    app.include_router(watching.router)
+    app.add_api_route("/static/{digest}/{name}", asset, include_in_schema=False)
+
+
+@router.get("/")
+def ask_page(request: Request) -> Response:
+    """The form; a query string such as `?data.type=image` fills it."""
+    return _form(request, dict(request.query_params), forms.Complaints())
+
+
+@router.post("/recommendations")
+def ask_submit(request: Request, fields: Typed) -> Response:
+    """Asks, keeps the answer and goes to its page; a task that cannot be used comes back with what would be right."""
+    state = request.app.state
+    try:
+        found = ask(forms.read_task(fields), state.knowledge, state.advisor)
+    except forms.Complaints as complaints:
+        return _form(request, fields, complaints)
+    except AdvisorError as error:
+        if error.status >= 500:
+            raise
+        return _form(request, fields, forms.complaints_of(error.errors, error.detail))
+    keep(found)
+    return RedirectResponse(f"/recommendations/{found.id}", status_code=303)
+
+
+def _form(request: Request, typed: form_fields.Typed, complaints: forms.Complaints) -> Response:
+    knowledge: Knowledge = request.app.state.knowledge
+    return page(
+        request,
+        "ask.html",
+        status=422 if complaints.by_field else 200,
+        fields=form_fields,
+        values=forms.start(knowledge, typed),
+        wrong=complaints.by_field,
+        types=list(DataType),
+        tasks=_tasks_by_type(knowledge),
+    )
+
+
+def _tasks_by_type(knowledge: Knowledge) -> dict[str, list[tuple[str, str]]]:
+    grouped: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for slug, task in knowledge.tasks.items():
+        grouped[str(task.data_types[0])].append((str(slug), task.name))
+    return grouped
+
+
+@router.get("/recommendations")
+def answers(request: Request) -> Response:
+    """The answers given, newest first."""
+    table = RecommendationRow
+    with db.reading() as session:
+        rows = list(session.scalars(sa.select(table).order_by(table.created_at.desc(), table.id.desc()).limit(LISTED)))
+    listed = [(row.created_at, Recommendation.model_validate_json(row.body)) for row in rows]
+    return page(request, "recommendations.html", listed=listed)
+
+
+@router.get("/recommendations/{recommendation_id}")
+def answer(request: Request, recommendation_id: str) -> Response:
+    """The ranking with its intervals, and what stands behind each sentence."""
+    return answer_page(request, recommendation_id, {}, {})
+
+
+@router.get("/recommendations/{recommendation_id}/chart.svg")
+def chart(request: Request, recommendation_id: str) -> Response:
+    """The ranking as a picture to embed."""
+    svg = answer_chart(Recommendation.model_validate_json(stored(recommendation_id).body), request.app.state.knowledge)
+    if svg is None:
+        raise NotFound("this answer ranks nothing, so there is no picture of it")
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+    return Response(alone(svg), media_type="image/svg+xml", headers=HEADERS | policy)

@@ -1,0 +1,48 @@
+// The one script: while a validation runs, fetches its page again when something happened and swaps the parts that changed.
+// Every drawing stays the server's. Without EventSource it looks every four seconds, without scripts the page reloads itself.
+"use strict";
+const state = document.getElementById("state");
+const TYPES = ["queued", "started", "progress", "metric", "health", "checkpoint", "samples", "finished", "succeeded", "failed", "canceled", "expired"];
+let due = 0, busy = false, again = false, ended = false, poll = 0, stream;
+
+function swap(old, fresh) {
+  if (old.getAttribute("role") === "status") {
+    if (old.textContent !== fresh.textContent) old.textContent = fresh.textContent; // in place: this is what is read aloud
+    return;
+  }
+  if (old.innerHTML === fresh.innerHTML) return;
+  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  old.replaceChildren(...document.adoptNode(fresh).childNodes);
+  if (focused) (document.getElementById(focused) || document.getElementById("main")).focus({ preventScroll: true });
+}
+
+async function refresh() {
+  due = 0;
+  if (busy) { again = true; return; }
+  busy = true;
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
+    if (!page.getElementById("state")) throw new Error("not the page");
+    ended = !page.getElementById("state").dataset.events;
+    document.title = page.title;
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const fresh = page.getElementById(old.id);
+      if (fresh) swap(old, fresh);
+    }
+    if (ended) { if (stream) stream.close(); clearInterval(poll); }
+  } catch { soon(3000); }
+  busy = false;
+  if (again && !ended) { again = false; soon(900); }
+}
+
+function soon(wait) { if (!due && !ended) due = setTimeout(refresh, wait); }
+function look() { if (!poll) poll = setInterval(() => soon(0), 4000); }
+
+if (state && state.dataset.events) {
+  if (window.EventSource) {
+    stream = new EventSource(`${state.dataset.events}?after=${state.dataset.seen}`);
+    for (const type of TYPES) { stream.addEventListener(type, () => soon(900)); stream.addEventListener(`validation.${type}`, () => soon(900)); }
+    stream.addEventListener("done", () => { stream.close(); soon(0); });
+    stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) { soon(900); look(); } };
+  } else look();
+}

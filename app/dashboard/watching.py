@@ -1,0 +1,189 @@
+"""The pages of validations: started by a form, watched live, cancelled by a button. What is drawn comes from the event log alone."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from app.answers import ask
+from app.dashboard.answer import answer_page
+from app.dashboard.charts import Bar, Series, curves, intervals
+from app.dashboard.render import Page, page, typed
+from app.dashboard.text import number
+from app.errors import Conflict, Unprocessable
+from app.validations import store
+from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
+from models.contract import REPORT
+
+router = APIRouter(prefix="/validations", route_class=Page, include_in_schema=False)
+Typed = Annotated[dict[str, str], Depends(typed)]
+Events = Sequence[Mapping[str, Any]]
+LISTED = 50
+MOST_EVENTS = 20_000
+MOST_POINTS = 240
+"""Points of one curve; a longer one is thinned."""
+LOGGED = 60
+"""Events the log shows, newest first."""
+QUIET = ("progress", "samples", "checkpoint", "metric")
+"""Event types the log leaves to the curves."""
+
+
+@router.get("")
+def listing(request: Request) -> Response:
+    """The validations, newest first."""
+    items, _ = store.page(LISTED, None)
+    return page(request, "validations.html", items=items)
+
+
+@router.post("")
+def create(request: Request, fields: Typed) -> Response:
+    """Queues a validation of an answer and goes to its page; one that cannot be planned goes back to the answer, saying why."""
+    state = request.app.state
+
+    def advise(task: Task) -> Recommendation:
+        return ask(task, state.knowledge, state.advisor)
+
+    asked = fields.get("recommendation_id", "")
+    body = {
+        "recommendation_id": asked,
+        "dataset": fields.get("dataset", "").strip(),
+        "budget": {"max_seconds": fields.get("max_seconds", "").strip()},
+        "seed": fields.get("seed", "").strip() or 0,
+    }
+    try:
+        made, _ = store.create(ValidationRequest.model_validate(body), advise)
+    except ValidationError as error:
+        wrong = {str(e["loc"][-1]): e["msg"] for e in error.errors()}
+    except Unprocessable as error:
+        wrong = {e.pointer.rsplit("/", 1)[-1]: e.detail for e in error.errors}
+    else:
+        return RedirectResponse(f"/validations/{made.id}", status_code=303)
+    return answer_page(request, asked, fields, wrong)
+
+
+@router.get("/{validation_id}")
+def watch(request: Request, validation_id: str) -> Response:
+    """State, curves, samples and verdict; the script swaps the live parts, without it the page reloads itself."""
+    return page(request, "validation.html", **context_of(store.get(validation_id)))
+
+
+@router.post("/{validation_id}/cancel")
+def cancel(validation_id: str, _: Typed) -> Response:
+    """Stops it, and shows it stopping. One that has ended in the meantime is shown as it ended."""
+    with contextlib.suppress(Conflict):
+        store.cancel(validation_id)
+    return RedirectResponse(f"/validations/{validation_id}", status_code=303)
+
+
+# ------------------------------------------------------------------ what is drawn
+
+
+def context_of(it: Validation) -> dict[str, Any]:
+    """The names validation.html uses."""
+    events = [{**e, "type": e["type"].removeprefix("validation.")} for e in store.events(it.id, 0, MOST_EVENTS)]
+    artifacts = store.artifacts(it.id)
+    verdict = (it.report or {}).get("verdict")
+    return {
+        "it": it,
+        "seen": events[-1]["id"] if events else 0,
+        "spoken": spoken(it),
+        "metric_chart": metric_chart(events),
+        "loss_chart": loss_chart(events),
+        "samples": sample_grids(it, events, {name for name, _ in artifacts}),
+        "health": [e for e in events if e["type"] == "health"],
+        "log": [e for e in reversed(events) if e["type"] not in QUIET][:LOGGED],
+        "files": files_by_run(it.id, artifacts),
+        "verdict": verdict,
+        "verdict_chart": verdict_chart(verdict) if verdict else None,
+    }
+
+
+def spoken(it: Validation) -> str:
+    """What a screen reader hears when it changes: the status, and the progress in tenths."""
+    return f"{it.status}, {math.floor(it.progress.fraction * 10) * 10} %" if it.status == "running" else str(it.status)
+
+
+def sample_grids(it: Validation, events: Events, files: Set[str]) -> list[tuple[str, str]]:
+    """(run, address) of the newest grid of each run, the candidate first; the address changes with the grid."""
+    newest = {e["data"].get("run"): e["id"] for e in events if e["type"] == "samples"}
+    shown = [run for run in it.plan["runs"] if f"{run['name']}/samples.png" in files]
+    shown.sort(key=lambda run: run["name"] == "baseline")
+    address = f"/v1/validations/{it.id}/artifacts"
+    return [
+        (_of({**run, "run": run["name"]}), f"{address}/{run['name']}/samples.png?{newest.get(run['name'], 0)}") for run in shown
+    ]
+
+
+def files_by_run(validation_id: str, artifacts: Iterable[tuple[str, int]]) -> dict[str, list[tuple[str, str, int]]]:
+    """Run, or "" for the whole -> (name, address, bytes); the candidate's files, which stand at the top too, are listed once."""
+    grouped: dict[str, list[tuple[str, str, int]]] = {}
+    for name, size in artifacts:
+        run, _, last = name.rpartition("/")
+        if run or last == REPORT:
+            grouped.setdefault(run, []).append((last, f"/v1/validations/{validation_id}/artifacts/{name}", size))
+    return grouped
+
+
+def metric_chart(events: Events) -> dict[str, Any] | None:
+    """The metric of every run over thousands of images, with the runs' names for the legend."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    name = ""
+    for e in events:
+        data = e["data"]
+        if e["type"] == "metric" and _finite(data.get("value"), data.get("kimg")):
+            name = str(data.get("name", "metric"))
+            found.setdefault(_of(data), []).append((data["kimg"], data["value"]))
+    return _chart(name, found.items())
+
+
+def loss_chart(events: Events) -> dict[str, Any] | None:
+    """Losses of the run that reported last."""
+    progress = [e["data"] for e in events if e["type"] == "progress"]
+    if not progress:
+        return None
+    own = [d for d in progress if _of(d) == _of(progress[-1])]
+    lines = [
+        (name, [(d["kimg"], d[key]) for d in own if _finite(d.get(key), d.get("kimg"))])
+        for key, name in (("loss_d", "discriminator"), ("loss_g", "generator"))
+    ]
+    return _chart(f"Losses of {_of(progress[-1])}", lines)
+
+
+def _of(data: Mapping[str, Any]) -> str:
+    """The run an event speaks of, as `dcgan (candidate)`."""
+    return f"{data.get('architecture', 'run')} ({data.get('run', '')})"
+
+
+def _chart(title: str, lines: Iterable[tuple[str, list[tuple[float, float]]]]) -> dict[str, Any] | None:
+    series = [Series(name, _thinned(points)) for name, points in lines if points]
+    if not series:
+        return None
+    latest = "; ".join(f"{s.name} {number(s.points[-1][1])} at {number(s.points[-1][0])} thousand images" for s in series)
+    svg = curves(series, title=title, desc=f"Latest: {latest}.", x_name="thousand images")
+    return {"title": title, "svg": svg, "legend": [(s.name, s.points[-1][1]) for s in series]}
+
+
+def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most MOST_POINTS of them, the last among these."""
+    step = math.ceil(len(points) / MOST_POINTS)
+    return points[::-1][:: step or 1][::-1]
+
+
+def _finite(*values: Any) -> bool:
+    return all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+
+
+def verdict_chart(verdict: Mapping[str, Any]) -> str | None:
+    """The difference with its interval, and zero and the threshold for comparison."""
+    low, expected, high = (verdict["difference"].get(key) for key in ("low", "expected", "high"))
+    if not _finite(low, expected, high):
+        return None
+    said = f"{number(expected)}, {number(low)} to {number(high)}; the least that counts is {number(verdict['threshold'])}."
+    bar = Bar("Difference", expected, low, high)
+    return intervals([bar], title="Difference in the metric", desc=said, marks=(0.0, verdict["threshold"]))
