@@ -1,0 +1,163 @@
+"""What a network file hands to the loop: a game as data. See docs/decisions/0001-a-game-is-data.md.
+
+An Adversary has networks, players (networks with an optimiser) and phases of moves. The loop plays the moves in order and
+never asks which architecture it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from models.contract import Recipe
+
+Batch = Mapping[str, Tensor]
+Networks = Mapping[str, nn.Module]
+Loss = Callable[["Turn"], Tensor]
+OptimiserOf = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+@dataclass
+class Turn:
+    """One step as its moves see it: the real batch, how far the run is, and what earlier moves of the step already made."""
+
+    real: Batch
+    step: int
+    fraction: float
+    """Part of the budget spent, 0..1."""
+    due: frozenset[str]
+    """Players that move in this step."""
+    _made: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gave the first time `name` was asked for in this step: generated samples serve both sides."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who moves: the networks it may change, and its optimiser."""
+
+    networks: tuple[str, ...]
+    optimiser: OptimiserOf
+
+
+@dataclass(frozen=True)
+class Move:
+    """`player` lowers `loss` at every n-th step."""
+
+    player: str
+    loss: Loss
+    every: int = 1
+    above: float | None = None
+    """The update is skipped while the loss is not above this; reading it costs a wait for the device."""
+    then: Callable[[], None] | None = None
+    """A change without a gradient after the update: clipping, a lagged copy."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    name: str
+    moves: tuple[Move, ...]
+    share: float = 1.0
+    """Part of the budget, relative to the other phases."""
+
+
+class Sampler(Protocol):
+    def __call__(self, networks: Networks, n: int, generator: torch.Generator) -> Tensor:
+        """n samples in the range of the data, made by the networks given (the averaged ones, in evaluation mode)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adversary:
+    """A whole game. Everything that must survive a resume is a parameter or a buffer of one of the networks."""
+
+    networks: dict[str, nn.Module]
+    players: dict[str, Player]
+    phases: tuple[Phase, ...]
+    """Played in order; empty for a baseline that is fitted by `begin` alone."""
+    sample: Sampler
+    averaged: tuple[str, ...] = ("generator",)
+    """Networks of which a moving average is kept; `sample` gets the average in their place."""
+    begin: Callable[[Batch], None] | None = None
+    """Called once, before the first move, with all training samples: for what is fitted rather than trained."""
+    channels_last: bool = True
+
+
+def adam(lr: float, beta1: float, beta2: float) -> OptimiserOf:
+    """Adam whose whole step is one kernel."""
+    return partial(torch.optim.Adam, lr=lr, betas=(beta1, beta2), fused=True)
+
+
+def players(recipe: Recipe) -> dict[str, Player]:
+    """Generator and discriminator with Adam at the recipe's rates."""
+    return {
+        "generator": Player(("generator",), adam(recipe.lr_g, recipe.beta1, recipe.beta2)),
+        "discriminator": Player(("discriminator",), adam(recipe.lr_d, recipe.beta1, recipe.beta2)),
+    }
+
+
+def duel(
+    recipe: Recipe,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    *,
+    latent: Callable[..., Tensor],
+    d_loss: Callable[[Tensor, Tensor], Tensor],
+    g_loss: Callable[[Tensor], Tensor],
+    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
+    augment: Callable[[Tensor], Tensor] = lambda images: images,
+    clip: float | None = None,
+) -> Adversary:
+    """The two-player game of most image GANs, unconditional.
+
+    `d_loss(real_logits, fake_logits)` and `g_loss(fake_logits)` are means over the batch; `penalty(discriminator, real, fake)`
+    is added to the first, weighted already; `clip` bounds every weight of the discriminator after its update.
+    A step makes one batch of fakes: the discriminator judges it without a graph, the generator, when it is due, with one.
+    """
+
+    def fakes(turn: Turn) -> Tensor:
+        def make() -> Tensor:
+            with torch.set_grad_enabled("generator" in turn.due):
+                real = turn.real["image"]
+                images: Tensor = generator(latent(len(real), recipe.latent_dim, device=real.device))
+                return images
+
+        made: Tensor = turn.once("fakes", make)
+        return made
+
+    def discriminate(turn: Turn) -> Tensor:
+        real, fake = augment(turn.real["image"]), augment(fakes(turn).detach())
+        loss = d_loss(discriminator(real).float(), discriminator(fake).float())
+        return loss if penalty is None else loss + penalty(discriminator, real, fake)
+
+    def generate(turn: Turn) -> Tensor:
+        return g_loss(discriminator(augment(fakes(turn))).float())
+
+    @torch.no_grad()
+    def clamp() -> None:
+        for weight in discriminator.parameters():
+            weight.clamp_(-clip, clip)  # type: ignore[operator]
+
+    def sample(networks: Networks, n: int, generator: torch.Generator) -> Tensor:
+        device = next(networks["generator"].parameters()).device
+        images: Tensor = networks["generator"](latent(n, recipe.latent_dim, generator=generator).to(device))
+        return images
+
+    moves = (
+        Move("discriminator", discriminate, then=clamp if clip is not None else None),
+        Move("generator", generate, every=recipe.d_steps),
+    )
+    return Adversary(
+        networks={"generator": generator, "discriminator": discriminator},
+        players=players(recipe),
+        phases=(Phase("adversarial", moves),),
+        sample=sample,
+    )

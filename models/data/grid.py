@@ -1,0 +1,33 @@
+"""Images side by side in one PNG."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+GAP = 2
+
+
+def grid(images: Tensor, path: Path) -> None:
+    """Writes uint8 NxCxHxW (C 1 or 3) as a square grid; small images are enlarged by a whole factor to 64 pixels at least.
+
+    The file appears by rename, so a reader never sees half of it.
+    """
+    n, channels, height, width = images.shape
+    columns = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    canvas = torch.full((channels, rows * (height + GAP) + GAP, columns * (width + GAP) + GAP), 255, dtype=torch.uint8)
+    for i, image in enumerate(images.cpu()):
+        top, left = i // columns * (height + GAP) + GAP, i % columns * (width + GAP) + GAP
+        canvas[:, top : top + height, left : left + width] = image
+    picture = Image.fromarray(canvas[0].numpy() if channels == 1 else canvas.permute(1, 2, 0).contiguous().numpy())
+    if scale := 64 // height:
+        picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new.png")
+    picture.save(new, optimize=True)
+    new.replace(path)

@@ -1,0 +1,30 @@
+"""events.jsonl: one line an event, appended whole, numbered without gaps over resumes."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from models.contract import EVENTS, Event, read_events
+
+
+class Journal:
+    def __init__(self, run_dir: Path) -> None:
+        """Goes on after the last whole line; a torn one, from a killed run, is cut off."""
+        self.path = run_dir / EVENTS
+        self.last: Event | None = None
+        end = 0
+        for self.last, end in read_events(run_dir):  # noqa: B007
+            pass
+        if self.path.exists() and self.path.stat().st_size > end:
+            os.truncate(self.path, end)
+
+    def write(self, type_: str, **data: Any) -> None:
+        """Appends one event; a reader sees all of the line or none of it ending in a newline."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        seq = self.last.seq + 1 if self.last else 1
+        self.last = Event(seq=seq, type=type_, timestamp=now, data=data)  # type: ignore[arg-type]
+        with self.path.open("ab", buffering=0) as lines:
+            lines.write(self.last.line().encode())

@@ -1,0 +1,28 @@
+"""DCGAN, Radford, Metz and Chintala 2015, arXiv:1511.06434.
+
+Section 4: batch 128, Adam 2e-4 with beta1 0.5, weights N(0, 0.02), uniform latent of 100, leaky slope 0.2. Figure 1: 1024 channels
+at 4x4 for 64 px, halved at each doubling, so a width of 128. Kernels are 4x4 rather than 5x5, which with stride 2 cover every pixel
+equally often. Any power of two from 8 px on.
+"""
+
+from __future__ import annotations
+
+from models import losses
+from models.adversary import Adversary, duel
+from models.augment import augmentation
+from models.contract import Recipe
+from models.parts import dcgan_discriminator, dcgan_generator, normal_init, uniform_latent
+
+DEFAULTS = {"batch_size": 128, "latent_dim": 100, "width": 128, "lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5, "beta2": 0.999}
+
+
+def build(recipe: Recipe) -> Adversary:
+    return duel(
+        recipe,
+        normal_init(dcgan_generator(recipe.resolution, recipe.channels, recipe.latent_dim, recipe.width)),
+        normal_init(dcgan_discriminator(recipe.resolution, recipe.channels, recipe.width)),
+        latent=uniform_latent,
+        d_loss=losses.logistic_d,
+        g_loss=losses.non_saturating_g,
+        augment=augmentation(recipe.augment),
+    )
