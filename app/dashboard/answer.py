@@ -20,19 +20,31 @@ from app.vocabulary import Candidate, Direction, Excluded, Knowledge, Recommenda
 def answer_page(request: Request, recommendation_id: str, typed: Mapping[str, str], wrong: Mapping[str, str]) -> Response:
     """The page of a stored answer; `typed` and `wrong` fill its form of a validation. Raises NotFound."""
     answer = Recommendation.model_validate_json(stored(recommendation_id).body)
-    kind = answer.task.data.type.value
-    fitting = [slug for slug, body in known.datasets().items() if body["type"] == kind]
-    start = {"dataset": fitting[0] if fitting else "", "max_seconds": "120", "seed": "0"}
+    knowledge: Knowledge = request.app.state.knowledge
     return page(
         request,
         "answer.html",
         status=422 if wrong else 200,
-        trainable=[c for c in answer.candidates if c.trainable] if kind in known.BASELINES else [],
-        datasets=fitting,
-        values={name: typed.get(name, default) for name, default in start.items()},
         wrong=wrong,
-        **context_of(answer, request.app.state.knowledge),
+        **start_of(answer, knowledge, typed),
+        **context_of(answer, knowledge),
     )
+
+
+def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, str]) -> dict[str, Any]:
+    """The form of a validation: what can be trained here, candidates first and the best two ticked, and on what data."""
+    kind = answer.task.data.type.value
+    ranked = [c.architecture for c in answer.candidates if c.trainable]
+    others = [s for s, a in knowledge.architectures.items() if s in known.trainable() and answer.task.task in a.tasks]
+    runnable = list(dict.fromkeys([*ranked, *sorted(others)])) if kind in known.BASELINES else []
+    fitting = [slug for slug, body in known.datasets().items() if body["type"] == kind]
+    defaults = {"dataset": fitting[0] if fitting else "", "max_seconds": "120", "seed": "0"}
+    return {
+        "runnable": runnable,
+        "ticked": typed["architectures"].split(",") if "architectures" in typed else (ranked or runnable)[:2],
+        "datasets": fitting,
+        "values": {name: typed.get(name, default) for name, default in defaults.items()},
+    }
 
 
 def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:

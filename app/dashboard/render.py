@@ -10,13 +10,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from app.dashboard import charts, text
-from app.errors import AdvisorError, NotFound
+from app.errors import AdvisorError, NotFound, field_problem
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -72,7 +73,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
 
 
 async def typed(request: Request) -> dict[str, str]:
-    """The fields of an urlencoded form. Raises HTTPException 403 for a form that another site sent here."""
+    """The fields of an urlencoded form, values of one name joined by commas. Raises HTTPException for one sent by another site."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     foreign = (
         site not in ("same-origin", "none") if site else origin not in (None, f"{request.url.scheme}://{request.url.netloc}")
@@ -81,9 +82,13 @@ async def typed(request: Request) -> dict[str, str]:
         raise HTTPException(403, "this form was sent from another site")
     body = (await request.body()).decode("utf-8", "replace")
     try:
-        return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise HTTPException(400, "the form has too many fields") from None
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
 
 
 class Page(APIRoute):
@@ -98,6 +103,11 @@ class Page(APIRoute):
             except AdvisorError as error:
                 return page(
                     request, "problem.html", status=error.status, title=error.title, detail=error.detail, problems=error.errors
+                )
+            except RequestValidationError as error:
+                problems = [field_problem(e) for e in error.errors()]
+                return page(
+                    request, "problem.html", status=422, title="This address holds a wrong value", detail="", problems=problems
                 )
             except HTTPException as error:
                 title = "This was refused"

@@ -52,6 +52,7 @@ def create(request: Request, fields: Typed) -> Response:
     asked = fields.get("recommendation_id", "")
     body = {
         "recommendation_id": asked,
+        "architectures": [slug for slug in fields.get("architectures", "").split(",") if slug] or None,
         "dataset": fields.get("dataset", "").strip(),
         "budget": {"max_seconds": fields.get("max_seconds", "").strip()},
         "seed": fields.get("seed", "").strip() or 0,
@@ -59,12 +60,17 @@ def create(request: Request, fields: Typed) -> Response:
     try:
         made, _ = store.create(ValidationRequest.model_validate(body), advise)
     except ValidationError as error:
-        wrong = {str(e["loc"][-1]): e["msg"] for e in error.errors()}
+        wrong = {_field(e["loc"]): e["msg"] for e in error.errors()}
     except Unprocessable as error:
-        wrong = {e.pointer.rsplit("/", 1)[-1]: e.detail for e in error.errors}
+        wrong = {_field(e.pointer.split("/")): e.detail for e in error.errors} or {"": error.detail}
     else:
         return RedirectResponse(f"/validations/{made.id}", status_code=303)
     return answer_page(request, asked, fields, wrong)
+
+
+def _field(path: Sequence[Any]) -> str:
+    """The field of the form that a path into the request ends in: `budget`, `max_seconds` is the latter, a place in a list its list."""
+    return next((str(part) for part in reversed(path) if str(part) in ("dataset", "max_seconds", "seed", "architectures")), "")
 
 
 @router.get("/{validation_id}")

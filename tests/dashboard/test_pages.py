@@ -1,0 +1,150 @@
+"""The pages over HTTP, on the real knowledge base and the embedded store."""
+
+from __future__ import annotations
+
+from fastapi.testclient import TestClient
+
+from app.dashboard.fields import EXAMPLES
+from tests.dashboard.html import Html
+
+DIGITS = dict(EXAMPLES[4][2])
+BUDGET = 150_000
+"""Bytes of a page with all it loads."""
+
+
+def page(client: TestClient, address: str, status: int = 200) -> Html:
+    """A page that keeps its promises: well-formed, labelled, small, and locked down."""
+    response = client.get(address)
+    assert response.status_code == status, f"{address}: {response.status_code}"
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    found = Html(response.text)
+    assert found.mistakes == [], address
+    loaded = [a["href"] for a in found.all("link") if a["rel"] in ("stylesheet", "icon")] + [
+        a["src"] for a in found.all("script")
+    ]
+    assert len(response.content) + sum(len(client.get(a).content) for a in loaded) < BUDGET, address
+    return found
+
+
+def answered(client: TestClient, task: dict[str, str]) -> str:
+    response = client.post("/recommendations", data=task)
+    assert response.status_code == 303, response.text
+    return response.headers["location"]
+
+
+def test_every_link_of_every_page_leads_somewhere(client: TestClient) -> None:
+    for _, _, task in EXAMPLES:
+        answered(client, dict(task))
+    seen, ahead, kinds = set[str](), ["/"], dict[str, int]()
+    while ahead:
+        address = ahead.pop(0)
+        kind = address.split("?")[0].split("/")[1]
+        if address in seen or kinds.get(kind, 0) >= 12:
+            continue
+        seen.add(address)
+        kinds[kind] = kinds.get(kind, 0) + 1
+        if kind in ("v1", "openapi.json") or address.endswith(".svg"):
+            assert client.get(address).status_code == 200, address
+        else:
+            ahead += sorted(page(client, address).links() - seen)
+    assert {"", "recommendations", "architectures", "evidence", "rules", "validations", "v1"} <= set(kinds)
+
+
+def test_an_example_is_one_click_from_its_answer(client: TestClient) -> None:
+    form = page(client, "/")
+    assert len(form.all("form", action="/recommendations")) == len(EXAMPLES) + 1
+    for name, _, task in EXAMPLES:
+        found = page(client, answered(client, dict(task)))
+        assert "Excluded" in found.text, name
+
+
+def test_an_answer_shows_why_and_links_each_sentence_to_what_stands_behind_it(client: TestClient) -> None:
+    address = answered(client, DIGITS)
+    answer = client.get(f"/v1{address}").json()
+    found = page(client, address)
+    assert answer["candidates"][0]["name"] in found.text
+    for candidate in answer["candidates"]:
+        assert f"/architectures/{candidate['architecture']}" in found.links()
+        for reason in candidate["reasons"]:
+            behind = f"/rules/{reason['rule_id']}" if reason["rule_id"] else f"/evidence/{reason['benchmark_id']}"
+            assert behind in found.links()
+    assert {f"/rules/{e['rule_id']}" for e in answer["excluded"]} <= found.links()
+    assert answer["knowledge"]["sha256"][:12] in found.text
+    picture = client.get(f"{address}/chart.svg")
+    assert picture.headers["content-type"] == "image/svg+xml"
+    assert "sandbox" in picture.headers["content-security-policy"]
+
+
+def test_a_task_that_cannot_be_used_comes_back_with_what_would_be_right_beside_the_field(client: TestClient) -> None:
+    typed = {"data.type": "image", "data.resolution": "0", "data.domain": '"><script>', "constraints.exclude": "stylegann2"}
+    response = client.post("/recommendations", data=typed)
+    assert response.status_code == 422
+    found = Html(response.text)
+    assert found.mistakes == []
+    (resolution,) = found.all("input", name="data.resolution", id="data-resolution")
+    assert (resolution["value"], resolution["aria-invalid"]) == ("0", "true")
+    assert "“0” will not do; give a whole number from 4 to 4,096." in found.text
+    (domain,) = found.all("input", id="data-domain")
+    assert domain["value"] == typed["data.domain"], "what was typed is kept, and is text"
+    unknown = Html(client.post("/recommendations", data={**typed, "data.resolution": "64"}).text)
+    assert "did you mean stylegan2" in unknown.text
+
+
+def test_a_task_against_its_own_data_says_so(client: TestClient) -> None:
+    response = client.post("/recommendations", data={"data.type": "tabular", "task": "audio-vocoder"})
+    assert response.status_code == 422
+    assert Html(response.text).all("div", role="alert")
+
+
+def test_changing_the_task_fills_the_form_as_it_was_asked(client: TestClient) -> None:
+    (again,) = (link for link in page(client, answered(client, DIGITS)).links() if link.startswith("/?"))
+    form = page(client, again)
+    assert [a["value"] for a in form.all("input", name="data.type") if "checked" in a] == ["image"]
+    assert form.all("input", id="data-samples")[0]["value"] == "5000"
+    assert form.all("input", id="data-classes")[0]["value"] == "", "what was assumed is not put in the user's mouth"
+
+
+def test_an_abstained_answer_looks_honest(client: TestClient) -> None:
+    excluded = ",".join(a["slug"] for a in client.get("/v1/architectures?task=voxel-3d&limit=1000").json()["items"])
+    address = answered(client, {"data.type": "voxel", "constraints.exclude": excluded})
+    assert client.get(f"/v1{address}").json()["abstained"]
+    found = page(client, address)
+    assert "No recommendation" in found.text
+    assert not found.all("svg", _class="intervals")
+
+
+def test_a_form_from_another_site_is_refused(client: TestClient) -> None:
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        response = client.post("/recommendations", data=DIGITS, headers=headers)
+        assert response.status_code == 403
+        assert Html(response.text).mistakes == []
+    assert client.post("/recommendations", data=DIGITS, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+def test_what_is_not_there_is_a_page_too(client: TestClient) -> None:
+    assert "did you mean" in page(client, "/architectures/stylegan2-adda", 404).text
+    for address in ("/recommendations/nope", "/validations/nope", "/evidence/a/b/c", "/rules/nope"):
+        page(client, address, 404)
+    page(client, "/evidence?start=x", 422)
+    many = "&".join(f"f{i}=1" for i in range(500))
+    sent = client.post("/recommendations", content=many, headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert sent.status_code == 400
+
+
+def test_assets_are_kept_for_ever_under_an_address_that_changes_with_them(client: TestClient) -> None:
+    (style,) = page(client, "/").all("link", rel="stylesheet")
+    response = client.get(style["href"])
+    assert "immutable" in response.headers["cache-control"]
+    assert len(response.content) < 12_000
+    assert client.get("/static/000000000000/style.css").status_code == 404
+    assert client.get("/static/000000000000/..%2Fpages.py").status_code == 404
+
+
+def test_figures_stand_with_those_measured_alike_best_first(client: TestClient) -> None:
+    figure = client.get("/v1/benchmarks?metric=fid&limit=1").json()["items"][0]
+    found = page(client, f"/evidence/{figure['id']}")
+    assert figure["locator"] in found.text or figure["locator"].split()[0] in found.text
+    assert found.all("tr", aria_current="true")
