@@ -115,11 +115,14 @@ def duel(
     penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
     augment: Callable[[Tensor], Tensor] = lambda images: images,
     clip: float | None = None,
+    joint: bool = False,
+    channels_last: bool = True,
 ) -> Adversary:
     """The two-player game of most image GANs, unconditional.
 
     `d_loss(real_logits, fake_logits)` and `g_loss(fake_logits)` are means over the batch; `penalty(discriminator, real, fake)`
-    is added to the first, weighted already; `clip` bounds every weight of the discriminator after its update.
+    is added to the first, weighted already; `clip` bounds every weight of the discriminator after its update. `joint` judges real
+    and fake in one pass, which is faster and wrong where a layer mixes the batch.
     A step makes one batch of fakes: the discriminator judges it without a graph, the generator, when it is due, with one.
     """
 
@@ -135,7 +138,11 @@ def duel(
 
     def discriminate(turn: Turn) -> Tensor:
         real, fake = augment(turn.real["image"]), augment(fakes(turn).detach())
-        loss = d_loss(discriminator(real).float(), discriminator(fake).float())
+        if joint:
+            logits = discriminator(torch.cat((real, fake))).float().chunk(2)
+        else:
+            logits = discriminator(real).float(), discriminator(fake).float()
+        loss = d_loss(*logits)
         return loss if penalty is None else loss + penalty(discriminator, real, fake)
 
     def generate(turn: Turn) -> Tensor:
@@ -160,4 +167,5 @@ def duel(
         players=players(recipe),
         phases=(Phase("adversarial", moves),),
         sample=sample,
+        channels_last=channels_last,
     )

@@ -152,8 +152,9 @@ class Game:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
 
     def averages(self) -> bytes:
-        """The averaged networks as a safetensors file, `generator.layer.weight`: what a user keeps."""
-        return _bytes({f"{name}.{key}": value for name, net in self.average.items() for key, value in net.state_dict().items()})
+        """What a user keeps, as a safetensors file: the averaged networks, or all of them where none is averaged."""
+        kept = self.average or self.networks
+        return _bytes({f"{name}.{key}": value for name, net in kept.items() for key, value in net.state_dict().items()})
 
     def _batch(self) -> Batch:
         batch: dict[str, Tensor] = {}

@@ -170,7 +170,10 @@ class Run:
             return True
         if self.game.kimg - self.record.history[-1]["kimg"] < self.recipe.measure_every_kimg:
             return False
-        return self.budget.seconds is None or self.record.measuring_seconds <= MEASURING_SHARE * self._elapsed()
+        if self.budget.seconds is None:
+            return True
+        spent = self._elapsed()
+        return self.record.measuring_seconds <= MEASURING_SHARE * spent and spent + 3 * self.reserve < self.budget.seconds
 
     def _leave_if_told(self) -> None:
         if self.stopping():

@@ -1,0 +1,44 @@
+"""WGAN-GP, Gulrajani et al. 2017, arXiv:1704.00028.
+
+Algorithm 1: lambda 10, five critic updates a generator update, Adam 1e-4 with betas 0 and 0.9, batch 64. Section 5.1's DCGAN bodies;
+section 4: no BatchNorm in the critic, since the penalty is on each sample's own gradient. Any power of two from 8 px on.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from models import losses
+from models.adversary import Adversary, duel
+from models.augment import augmentation
+from models.contract import Recipe
+from models.parts import dcgan_discriminator, dcgan_generator, normal_init, normal_latent
+
+DEFAULTS = {
+    "batch_size": 64,
+    "latent_dim": 128,
+    "width": 64,
+    "lr_g": 1e-4,
+    "lr_d": 1e-4,
+    "beta1": 0.0,
+    "beta2": 0.9,
+    "d_steps": 5,
+    "gradient_penalty": 10.0,
+}
+
+
+def build(recipe: Recipe) -> Adversary:
+    def penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        return recipe.gradient_penalty * losses.gradient_penalty(critic, real, fake)
+
+    return duel(
+        recipe,
+        normal_init(dcgan_generator(recipe.resolution, recipe.channels, recipe.latent_dim, recipe.width)),
+        dcgan_discriminator(recipe.resolution, recipe.channels, recipe.width, norm=None),
+        latent=normal_latent,
+        d_loss=losses.wasserstein_d,
+        g_loss=losses.linear_g,
+        penalty=penalty,
+        augment=augmentation(recipe.augment),
+        joint=True,
+    )
