@@ -8,6 +8,7 @@ AdvisorError                 500  internal
 |- Conflict                  409  conflict
 |- TooLarge                  413  too_large
 |- UnsupportedMedia          415  unsupported_media_type
+|- KnowledgeError            500  knowledge, with file, line and field
 |- NotReady                  503  not_ready
 `- KnowledgeOutOfDate        503  knowledge_out_of_date, names the command that mends it
 """
@@ -94,6 +95,12 @@ class TooLarge(AdvisorError):
 
 class UnsupportedMedia(AdvisorError):
     status, code, title = 415, "unsupported_media_type", "The content type is not supported"
+
+
+class KnowledgeError(AdvisorError):
+    """A knowledge file that cannot be read; the detail names file, line and field."""
+
+    code, title = "knowledge", "The knowledge files cannot be read"
 
 
 class NotReady(AdvisorError):

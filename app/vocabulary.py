@@ -213,7 +213,9 @@ class Architecture(Word):
 
     slug: Slug
     name: str
+    aliases: tuple[Slug, ...] = Field((), description="Other slugs of this design; figures under them are read as its own.")
     kind: Kind = Kind.GAN
+    control: bool = Field(False, description="Real data or a sampler that learns nothing: a floor or ceiling, not a method.")
     family: Slug = Field(description="Designs that share most of their generator and loss.")
     year: int | None = Field(None, ge=1950, le=2100)
     venue: str | None = None
