@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from app.db import PROJECT
@@ -22,7 +21,6 @@ from models import contract
 
 GRACE_SECONDS = 10.0
 """From SIGTERM to SIGKILL; a checkpoint is written in this time."""
-LOCK_SECONDS = 15.0
 
 REASONS = {
     contract.EXIT_BAD_RECIPE: "the recipe cannot be used",
@@ -36,24 +34,27 @@ REASONS = {
 class Child:
     """A running `python -m models.train`."""
 
-    def __init__(self, run_dir: Path, lease_file: Path, environment: dict[str, str]) -> None:
-        """Starts it. Raises TimeoutError when another process keeps the folder's lock."""
-        self.run_dir = run_dir
-        lock = _wait_for(run_dir / "run.lock")
-        try:
-            with (run_dir / contract.LOG).open("ab") as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "models.train", str(run_dir), "--lease", str(lease_file)],
-                    cwd=PROJECT,
-                    env=child_environment(PYTHONUNBUFFERED="1", **environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    pass_fds=(lock.fileno(),),
-                )
-        finally:
-            lock.close()  # the child's copy of the descriptor goes on holding the lock
+    def __init__(self, run_dir: Path, process: subprocess.Popen[bytes]) -> None:
+        self.run_dir, self._process = run_dir, process
+
+    @classmethod
+    def start(cls, run_dir: Path, lease_file: Path, environment: dict[str, str]) -> Child | None:
+        """Starts it; None while another process trains in the folder."""
+        lock = take(run_dir / "run.lock")
+        if lock is None:
+            return None
+        with lock, (run_dir / contract.LOG).open("ab") as log:  # the child's copy of the descriptor goes on holding the lock
+            process = subprocess.Popen(
+                [sys.executable, "-m", "models.train", str(run_dir), "--lease", str(lease_file)],
+                cwd=PROJECT,
+                env=child_environment(PYTHONUNBUFFERED="1", **environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(lock.fileno(),),
+            )
+        return cls(run_dir, process)
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs; minus the signal where one killed it."""
@@ -61,17 +62,18 @@ class Child:
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """Asks it to write a checkpoint and end; kills what is left after `grace` seconds. Returns when it is gone."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
         self.kill()
 
     def kill(self) -> None:
-        """Kills it and everything it started."""
-        self._signal(signal.SIGKILL)
+        """Kills it and everything it started, and waits until it is gone."""
+        self.signal(signal.SIGKILL)
         self._process.wait()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """Tells the whole process group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
@@ -94,12 +96,3 @@ def report_of(run_dir: Path) -> dict[str, object] | None:
     except FileNotFoundError:
         return None
     return dict(body)
-
-
-def _wait_for(path: Path):  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + LOCK_SECONDS
-    while (lock := take(path)) is None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"another process still trains in {path.parent.name}")
-        time.sleep(0.05)
-    return lock

@@ -6,6 +6,7 @@ are born in one transaction. The engine pickles arguments, so only that id is ev
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -99,6 +100,7 @@ def work(executor_id: str, run: Callable[[str], None]) -> None:
 
     The executor id must be new at each start: with a stable one a second worker takes over what the first still runs.
     """
+    logging.getLogger("dbos").setLevel(logging.WARNING)
     connect()
     sqlite = db.engine().dialect.name == "sqlite"
     DBOS(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from app.errors import FieldProblem, UnknownSlug, Unprocessable
 from app.settings import settings
 from app.vocabulary import Data
 
+NETWORKS = PROJECT / "models" / "networks"
 BASELINES = {"image": "pixel-gaussian"}
 """What a validation must beat, by data type."""
 
@@ -20,8 +22,18 @@ BASELINES = {"image": "pixel-gaussian"}
 @cache
 def trainable() -> frozenset[str]:
     """Architectures with a network, the baselines left out."""
-    files = (PROJECT / "models" / "networks").glob("[a-z]*.py")
+    files = NETWORKS.glob("[a-z]*.py")
     return frozenset(path.stem.replace("_", "-") for path in files) - frozenset(BASELINES.values())
+
+
+@cache
+def defaults(slug: str) -> dict[str, Any]:
+    """The recipe fields that a network states for itself, `DEFAULTS` of its file, read without running it."""
+    tree = ast.parse((NETWORKS / f"{slug.replace('-', '_')}.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DEFAULTS":
+            return dict(ast.literal_eval(node.value))
+    return {}
 
 
 @cache

@@ -8,13 +8,15 @@ from typing import Any
 
 from app.errors import FieldProblem, Unprocessable
 from app.settings import settings
-from app.validations.known import BASELINES, dataset, trainable
+from app.validations.known import BASELINES, dataset, defaults, trainable
 from app.vocabulary import Candidate, RecipeValue, Recommendation, ValidationRequest
 from models.contract import Recipe
 
 CONFIDENCE = 0.95
 METRICS: Mapping[str, tuple[str, str, float]] = {"image": ("kid_efflite0_112", "min", 0.02)}
 """By data type: metric, direction, and the least difference that counts."""
+SEED_NOISE = 0.1
+"""Standard deviation of a figure over seeds, relative to the figure."""
 
 CPU_RESOLUTIONS = (8, 16, 32)
 CPU_WIDTH = 32
@@ -49,6 +51,7 @@ def plan(request: ValidationRequest, recommendation: Recommendation) -> dict[str
         "direction": direction,
         "confidence": CONFIDENCE,
         "threshold": threshold,
+        "seed_noise": SEED_NOISE,
         "rule": _rule(threshold),
         "seed": request.seed,
         "budget": {"max_seconds": total, "wall_seconds": 1.5 * total + 60},
@@ -107,24 +110,23 @@ def _shape(data: Mapping[str, Any], seed: int, metric: str, architecture: str) -
         "resolution": next((r for r in CPU_RESOLUTIONS if r >= size), CPU_RESOLUTIONS[-1]),
         "channels": data.get("channels") or 3,
         "seed": seed,
-        "width": CPU_WIDTH,
         "metric": metric,
     }
 
 
 def _recipe(slug: str, known: Candidate | None, data: Mapping[str, Any], seed: int, metric: str, scaled: list[str]) -> Recipe:
-    """The candidate's recipe where its values are numbers the loop takes; what was made smaller is said in `scaled`."""
+    """The network's own numbers, over them the candidate's where the loop takes them; what was made smaller is said in `scaled`."""
+    given = {**defaults(slug), **_numbers(known.recipe if known else {})}
     shape = _shape(data, seed, metric, slug)
-    given = _numbers(known.recipe if known else {})
     if known is None:
-        scaled.append(f"{slug}: not among the candidates, so the recipe is the default one")
+        scaled.append(f"{slug} is not among the candidates: the recipe is the network's own")
     if (data.get("resolution") or 0) > shape["resolution"]:
         scaled.append(f"{slug}: resolution {data['resolution']} -> {shape['resolution']}")
-    if given.get("batch_size", 0) > CPU_BATCH:
-        scaled.append(f"{slug}: batch {given['batch_size']} -> {CPU_BATCH}")
-        given["batch_size"] = CPU_BATCH
-    scaled.append(f"{slug}: width {CPU_WIDTH} channels, so that it trains on a CPU")
-    return Recipe(**{**shape, **given})
+    for field, most in (("width", CPU_WIDTH), ("batch_size", CPU_BATCH)):
+        if given.get(field, 0) > most:
+            scaled.append(f"{slug}: {field} {given[field]} -> {most}")
+            given[field] = most
+    return Recipe(**{**given, **shape})
 
 
 def _numbers(values: Mapping[str, RecipeValue]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -111,27 +112,34 @@ class Race:
 
     def _train(self, run_dir: Path, tail: Tail) -> tuple[int, Child]:
         """Runs the child to its end; its exit code."""
-        seat = self._seat
-        child = seat.child = Child(run_dir, seat.lease.deadline_file, seat.environment)
+        seat, child = self._seat, None
         try:
-            while (code := child.poll()) is None:
+            while child is None or (code := child.poll()) is None:
+                if child is None:  # until a predecessor's child, if it still dies, has let go of the folder
+                    child = seat.child = Child.start(run_dir, seat.lease.deadline_file, seat.environment)
                 if seat.draining.wait(LOOK_SECONDS):
-                    child.stop()
                     raise Drained
                 if time.monotonic() > self._deadline:
-                    child.stop()
                     raise Expired
                 if patient(tail.look):
-                    child.stop(grace=2.0)
                     raise Canceled
-            if not seat.lease.holds or code in LEASE_DEATHS:
-                seat.leave()
+            if not seat.lease.holds or code == -signal.SIGALRM:
+                seat.leave()  # it died of the lease, which says nothing about the run
             if code == contract.EXIT_STOPPED and seat.draining.wait(2.0):  # a shutdown tells worker and child at once
                 raise Drained
             patient(tail.look)
             return code, child
+        except Canceled:
+            if child is not None:
+                child.stop(grace=2.0)
+            raise
+        except (Drained, Expired):
+            if child is not None:
+                child.stop()
+            raise
         finally:
-            child.kill()
+            if child is not None:
+                child.kill()
             seat.child = None
 
     def _publish(
@@ -175,9 +183,6 @@ class Race:
                 )
             )
         return rows
-
-
-LEASE_DEATHS = (-14,)
 
 
 def patient(call: Callable[[], T]) -> T:

@@ -69,8 +69,8 @@ def reap(me: str) -> list[str]:
 def sweep() -> None:
     """Closes validations whose workflow has ended without them, and deletes what is older than the retention."""
     with db.reading() as session:
-        unfinished = sa.select(ValidationRow.id).where(ValidationRow.outcome.is_(None)).order_by(ValidationRow.created_at)
-        ids = list(session.execute(unfinished).scalars())
+        begun = sa.or_(ValidationRow.attempt > 0, ValidationRow.cancel_requested_at.is_not(None))
+        ids = list(session.execute(sa.select(ValidationRow.id).where(ValidationRow.outcome.is_(None), begun)).scalars())
     for validation_id, live in engine.states(ids).items():
         if live.state == "ended":
             record.close(validation_id, *_ENDS.get(live.status, (Status.FAILED, f"the queue ended it: {live.status}")))

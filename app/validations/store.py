@@ -39,8 +39,7 @@ def create(
     what cannot be planned, and for a key that came with another body.
     """
     body = request.model_dump(mode="json")
-    named = hashlib.sha256(f"{tenant or ''}/{key}".encode()).hexdigest()[:32]
-    validation_id = uuid.uuid4().hex if key is None else named
+    validation_id = uuid.uuid4().hex if key is None else key_id(key, tenant)
     made = (key is None or not _exists(validation_id)) and _insert(validation_id, request, advise, tenant)
     with db.reading() as session:
         found = _row(session, validation_id)
@@ -48,6 +47,11 @@ def create(
             detail = "this Idempotency-Key came with another body before"
             raise Unprocessable(detail, [FieldProblem(pointer="header:Idempotency-Key", code="key_reused", detail=detail)])
         return shown(session, [found])[0], not made
+
+
+def key_id(key: str, tenant: str | None = None) -> str:
+    """The id of the validation that an idempotency key stands for."""
+    return hashlib.sha256(f"{tenant or ''}/{key}".encode()).hexdigest()[:32]
 
 
 def _insert(validation_id: str, request: ValidationRequest, advise: Advise, tenant: str | None) -> bool:
@@ -96,19 +100,28 @@ def cancel(validation_id: str) -> tuple[Validation, bool]:
         row.cancel_requested_at = row.cancel_requested_at or db.now(session)
     if not before:
         live = engine.states([validation_id]).get(validation_id)
-        if live is None or live.state != "running":
+        if live is None or live.state != "running" or live.executor_id not in _workers():
             # A worker that takes it in this instant finds the request in the row when it claims, and closes it the same way.
             engine.cancel(validation_id)
             record.close(validation_id, Status.CANCELED, "canceled on request")
     return get(validation_id), before
 
 
+def waiting() -> int:
+    """Validations that have not ended."""
+    with db.reading() as session:
+        return session.execute(sa.select(sa.func.count()).where(ValidationRow.outcome.is_(None))).scalar_one()
+
+
 def live_workers() -> int:
     """Workers whose lease holds."""
+    return len(_workers())
+
+
+def _workers() -> set[str]:
     with db.reading() as session:
         fresh = WorkerRow.seen > db.now(session) - settings().lease_seconds
-        count = sa.select(sa.func.count()).select_from(WorkerRow).where(WorkerRow.state == "live", fresh)
-        return session.execute(count).scalar_one()
+        return set(session.execute(sa.select(WorkerRow.executor_id).where(WorkerRow.state == "live", fresh)).scalars())
 
 
 def events(validation_id: str, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:

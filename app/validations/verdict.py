@@ -1,41 +1,51 @@
 """From the runs' figures to a verdict, by the rule written down in the plan. Pure.
 
-Each run measures its metric on the same reference subsets, so replicate k of two runs differ by the generators alone. The
-mean of the paired differences, with Student's interval, is what is held against the threshold.
+Two things blur a difference of two runs. The samples: each run measures its metric on the same bootstrap resamples, so the
+spread of the paired differences is their standard error. And the seed: the same recipe trained again gives another figure,
+which one run cannot show; its size relative to the figure is stated in the plan (`seed_noise`), where it was measured.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri
 
 from app.vocabulary import Interval, Outcome, Verdict
+
+Figure = Mapping[str, Any]
+"""`metric.last` of a run's report: value and replicates."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better the first is than the second, in units of the metric; `detectable` is the least that would have shown."""
+    """How much better one figure is than another, in units of the metric; `half` is half the width of its interval."""
 
     expected: float
-    low: float
-    high: float
-    detectable: float
+    half: float
+
+    @property
+    def low(self) -> float:
+        return self.expected - self.half
+
+    @property
+    def high(self) -> float:
+        return self.expected + self.half
 
 
-def compare(better: Sequence[float], worse: Sequence[float], *, lower_is_better: bool, confidence: float) -> Difference:
-    """The paired difference, above 0 where the first is better. Raises ValueError unless both hold the same two or more replicates."""
-    if len(better) != len(worse) or len(better) < 2:
-        raise ValueError(f"replicates must be paired, not {len(better)} and {len(worse)}")
+def compare(one: Figure, other: Figure, *, lower_is_better: bool, confidence: float, seed_noise: float) -> Difference:
+    """How much better `one` is, above 0 where it is. Raises ValueError unless both hold the same two or more replicates."""
+    own, others = np.asarray(one["replicates"], float), np.asarray(other["replicates"], float)
+    if own.shape != others.shape or own.size < 2:
+        raise ValueError(f"replicates must be paired, not {own.size} and {others.size}")
     sign = 1.0 if lower_is_better else -1.0
-    gain = sign * (np.asarray(worse, float) - np.asarray(better, float))
-    half = float(stdtrit(len(gain) - 1, 0.5 + confidence / 2) * gain.std(ddof=1) / math.sqrt(len(gain)))
-    mean = float(gain.mean())
-    return Difference(mean, mean - half, mean + half, half)
+    samples = float((others - own).std(ddof=1))
+    seeds = seed_noise * math.hypot(one["value"], other["value"])
+    return Difference(sign * (other["value"] - one["value"]), float(ndtri(0.5 + confidence / 2)) * math.hypot(samples, seeds))
 
 
 def judge(plan: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any] | None]) -> Verdict:
@@ -52,12 +62,9 @@ def judge(plan: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any] | Non
         return Verdict(outcome=outcome, reason=reason, difference=shown, **parts)
 
     def against(one: str, other: str) -> Difference:
-        return compare(
-            _replicates(reports[one]),
-            _replicates(reports[other]),
-            lower_is_better=plan["direction"] == "min",
-            confidence=plan["confidence"],
-        )
+        figures = (_last(reports[one]), _last(reports[other]))
+        lower = plan["direction"] == "min"
+        return compare(*figures, lower_is_better=lower, confidence=plan["confidence"], seed_noise=plan["seed_noise"])
 
     if reports.get("baseline") is None:
         raise ValueError("the baseline has no figure, so nothing can be judged")
@@ -77,13 +84,13 @@ def judge(plan: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any] | Non
             return verdict(Outcome.OVERTURNED, f"{rival}, more than the {threshold:.3g} that counts.", gain)
     if gain.low > threshold:
         return verdict(Outcome.CONFIRMED, f"{said}, more than the {threshold:.3g} that counts.", gain)
-    least = f"the least difference these runs could have shown is {threshold + gain.detectable:.3g}"
+    least = f"the least difference these runs could have shown is {threshold + gain.half:.3g}"
     return verdict(Outcome.INCONCLUSIVE, f"{said}; {threshold:.3g} counts, and {least}.", gain)
 
 
-def _replicates(report: Mapping[str, Any] | None) -> list[float]:
+def _last(report: Mapping[str, Any] | None) -> Figure:
     assert report is not None
-    return [float(value) for value in report["metric"]["last"]["replicates"]]
+    return dict(report["metric"]["last"])
 
 
 def _in(difference: Difference, percent: str) -> str:

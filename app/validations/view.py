@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -17,47 +16,59 @@ from app.validations.record import rfc3339
 from app.vocabulary import Progress, Status, Validation
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What is the same for all validations shown at once."""
-
-    now: float
-    line: tuple[str, ...]
-    """Ids of the unfinished, in the order they are served."""
-    silent: dict[str, float]
-    """Executor id -> seconds since its last sign of life, of the workers believed alive."""
-
-    @property
-    def workers(self) -> int:
-        return sum(seconds < settings().lease_seconds for seconds in self.silent.values())
-
-
 def shown(session: Session, rows: Sequence[ValidationRow]) -> list[Validation]:
     """The rows as clients see them."""
-    open_ids = [row.id for row in rows if row.outcome is None]
-    live = engine.states(open_ids)
-    scene = _scene(session) if open_ids else None
-    return [_validation(row, live.get(row.id), scene) for row in rows]
+    unfinished = [row.id for row in rows if row.outcome is None]
+    live, silence = (engine.states(unfinished), _silence(session)) if unfinished else ({}, {})
+    found = []
+    for row in rows:
+        state = live.get(row.id)
+        if row.outcome is not None:
+            found.append(_validation(row, Status(row.outcome), row.status_reason))
+        elif state is None or state.state == "queued":
+            found.append(_validation(row, Status.QUEUED, _queued(session, row, silence)))
+        else:
+            found.append(_validation(row, Status.RUNNING, _running(row, state, silence)))
+    return found
 
 
-def _scene(session: Session) -> Scene:
+def _silence(session: Session) -> dict[str, float]:
+    """Seconds since the last sign of life of each worker whose lease holds."""
     now = db.now(session)
-    unfinished = sa.select(ValidationRow.id).where(ValidationRow.outcome.is_(None))
-    line = session.execute(unfinished.order_by(ValidationRow.priority, ValidationRow.created_at, ValidationRow.id)).scalars()
     workers = session.execute(sa.select(WorkerRow.executor_id, WorkerRow.seen).where(WorkerRow.state == "live"))
-    return Scene(now, tuple(line), {executor_id: now - seen for executor_id, seen in workers})
+    return {executor_id: now - seen for executor_id, seen in workers if now - seen < settings().lease_seconds}
 
 
-def _validation(row: ValidationRow, live: Live | None, scene: Scene | None) -> Validation:
-    if row.outcome is not None:
-        status, reason = Status(row.outcome), row.status_reason
-    else:
-        assert scene is not None
-        running = live is not None and live.state != "queued"
-        status = Status.RUNNING if running else Status.QUEUED
-        reason = _running(row, live, scene) if running else _queued(row, scene)
-    told = row.progress
-    eta = told.get("eta_seconds")
+def _queued(session: Session, row: ValidationRow, silence: dict[str, float]) -> str:
+    place = (ValidationRow.priority, ValidationRow.created_at, ValidationRow.id)
+    before = sa.tuple_(*place) < sa.tuple_(*map(sa.literal, (row.priority, row.created_at, row.id)))
+    ahead = session.execute(sa.select(sa.func.count()).where(ValidationRow.outcome.is_(None), before)).scalar_one()
+    where = f"behind {ahead} other{'s' * (ahead != 1)}" if ahead else "first in line"
+    again = f"; goes on as attempt {row.attempt + 1}" if row.attempt else ""
+    workers = len(silence)
+    if not workers:
+        return f"waits for a worker: none is alive; {where}{again}"
+    return f"waits for one of {workers} worker{'s' * (workers != 1)}; {where}{again}"
+
+
+def _running(row: ValidationRow, live: Live, silence: dict[str, float]) -> str:
+    if row.cancel_requested_at is not None:
+        return "is being canceled"
+    if live.state == "ended":
+        return f"has ended in the queue as {live.status}; its outcome is being written"
+    silent = silence.get(live.executor_id or "")
+    if silent is None:
+        return "its worker is gone; " + ("another takes over" if silence else "it waits for a worker, none is alive")
+    if silent > 2 * settings().heartbeat_seconds:
+        lease = settings().lease_seconds
+        return f"its worker has been silent for {silent:.0f} s; after {lease:.0f} s another takes over"
+    run = row.progress.get("run")
+    what = f"trains {run} {row.progress['architecture']}" if run else "is starting"
+    return f"{what}, attempt {row.attempt}" if row.attempt > 1 else what
+
+
+def _validation(row: ValidationRow, status: Status, reason: str | None) -> Validation:
+    told, path = row.progress, f"/v1/validations/{row.id}"
     return Validation(
         id=row.id,
         created_at=rfc3339(row.created_at),
@@ -65,39 +76,8 @@ def _validation(row: ValidationRow, live: Live | None, scene: Scene | None) -> V
         done=status.done,
         status_reason=reason,
         attempt=row.attempt,
-        progress=Progress(fraction=told.get("fraction", 0.0), step=told.get("step", 0), eta_seconds=eta),
+        progress=Progress(fraction=told.get("fraction", 0.0), step=told.get("step", 0), eta_seconds=told.get("eta_seconds")),
         plan=row.plan,
         report=row.report,
-        links={
-            "self": f"/v1/validations/{row.id}",
-            "events": f"/v1/validations/{row.id}/events",
-            "artifacts": f"/v1/validations/{row.id}/artifacts",
-            "cancel": f"/v1/validations/{row.id}/cancel",
-        },
+        links={"self": path, **{name: f"{path}/{name}" for name in ("events", "artifacts", "cancel")}},
     )
-
-
-def _queued(row: ValidationRow, scene: Scene) -> str:
-    ahead = scene.line.index(row.id) if row.id in scene.line else 0
-    place = f"behind {ahead} other{'s' * (ahead != 1)}" if ahead else "first in line"
-    again = f"; goes on as attempt {row.attempt + 1}" if row.attempt else ""
-    if not scene.workers:
-        return f"waits for a worker: none is alive; {place}{again}"
-    return f"waits for one of {scene.workers} worker{'s' * (scene.workers != 1)}; {place}{again}"
-
-
-def _running(row: ValidationRow, live: Live | None, scene: Scene) -> str:
-    if row.cancel_requested_at is not None:
-        return "is being canceled"
-    if live is not None and live.state == "ended":
-        return f"has ended in the queue as {live.status}; its outcome is being written"
-    held_by = live.executor_id if live is not None else None
-    silence = scene.silent.get(held_by or "")
-    lease = settings().lease_seconds
-    if silence is None or silence > lease:
-        return "its worker is gone; another takes over"
-    if silence > 2 * settings().heartbeat_seconds:
-        return f"its worker has been silent for {silence:.0f} s; after {lease:.0f} s another takes over"
-    run = row.progress.get("run")
-    what = f"trains {run} {row.progress.get('architecture')}" if run else "is starting"
-    return f"{what}, attempt {row.attempt}" if row.attempt > 1 else what

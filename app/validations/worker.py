@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app.errors import NotReady
 from app.settings import settings
 from app.validations import engine, record
 from app.validations.lease import Lease, locks, new_executor_id, take
@@ -25,7 +26,10 @@ DRAIN_SECONDS = 20.0
 
 
 def work(*, with_parent: bool = False) -> None:
-    """Runs validations until SIGTERM or SIGINT; then the child writes its checkpoint and the run goes back into the queue."""
+    """Runs validations until SIGTERM or SIGINT; then the child writes its checkpoint and the run goes back into the queue.
+
+    Raises NotReady when the database is away or unmigrated.
+    """
     logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,7 +40,11 @@ def work(*, with_parent: bool = False) -> None:
     if slot is None:
         return
     worker = Worker(*slot)
-    worker.start()
+    try:
+        worker.start()
+    except DBAPIError as error:
+        log.debug("the worker cannot start", exc_info=error)
+        raise NotReady("the database does not answer, or is not at this version: `gan-advisor db upgrade`") from None
     ending.wait()
     worker.drain()
 
@@ -104,7 +112,7 @@ class Worker:
     def _leave(self) -> None:
         """The lease is lost: a peer may run our validation by now, so nothing of ours may go on."""
         if self.seat.child is not None:
-            self.seat.child.kill()
+            self.seat.child.signal(signal.SIGKILL)
         _exit(EXIT_LEASE_LOST)
 
 
@@ -144,8 +152,9 @@ def _slot(ending: threading.Event) -> tuple[str, dict[str, str]] | None:
             handle = take(locks() / f"slot-{os.uname().nodename}-{index}.lock")
             if handle is not None:
                 _KEPT.append(handle)
-                gpu = index % len(names) if names else None
-                return ("cpu", {}) if gpu is None else (names[gpu], {"CUDA_VISIBLE_DEVICES": str(gpu)})
+                if names:
+                    return names[index % len(names)], {"CUDA_VISIBLE_DEVICES": str(index % len(names))}
+                return "cpu", {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
         if not said:
             log.info("all %d slots of this machine are taken; waiting (GAN_ADVISOR_SLOTS)", count)
             said = True

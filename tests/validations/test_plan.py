@@ -1,0 +1,117 @@
+"""What is fixed before the start, and which requests are refused with what would be allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import UnknownSlug, Unprocessable
+from app.validations.known import trainable
+from app.validations.plan import plan
+from models.contract import Recipe
+from tests.validations.samples import advise, candidate, recommendation, request
+
+
+def planned(**changes: Any) -> dict[str, Any]:
+    asked = request(**changes)
+    assert asked.task is not None
+    return plan(asked, advise(asked.task))
+
+
+def refused(**changes: Any) -> Unprocessable:
+    with pytest.raises(Unprocessable) as caught:
+        planned(**changes)
+    return caught.value
+
+
+def test_the_best_trainable_candidate_and_its_runner_up_race_against_the_baseline() -> None:
+    made = planned(architectures=None, top_k=2)
+    named = [(run["name"], run["architecture"]) for run in made["runs"]]
+    assert named == [("baseline", "pixel-gaussian"), ("candidate", "dcgan"), ("runner-up", "sngan")]
+
+
+def test_everything_that_decides_is_written_down_before_the_start() -> None:
+    made = planned()
+    assert {"metric", "direction", "threshold", "confidence", "rule", "seed", "budget", "scaled"} <= set(made)
+    assert f"{made['threshold']:g}" in made["rule"]
+
+
+def test_all_runs_share_data_seed_and_the_way_of_measuring() -> None:
+    recipes = [run["recipe"] for run in planned(architectures=None, top_k=3, seed=7)["runs"]]
+    for field in ("dataset", "resolution", "channels", "seed", "metric", "metric_samples"):
+        assert len({recipe[field] for recipe in recipes}) == 1, field
+    assert recipes[0]["seed"] == 7
+
+
+def test_the_runs_together_stay_within_the_budget() -> None:
+    for top_k in (1, 2, 3):
+        made = planned(architectures=None, top_k=top_k, budget={"max_seconds": 100})
+        spent = [run["budget"]["seconds"] for run in made["runs"]]
+        assert 99 < sum(spent) <= 100.1 and spent[0] < min(spent[1:])
+
+
+def test_the_candidates_own_numbers_are_used_and_what_was_scaled_is_said() -> None:
+    asked = request(architectures=["dcgan"])
+    assert asked.task is not None
+    known = candidate(1, "dcgan", lr_g=0.0003, betas=[0.0, 0.9], batch_size=512, d_steps_per_g="1 to 5", lr_d="same")
+    made = plan(asked, recommendation(asked.task, known))
+    recipe = Recipe(**made["runs"][1]["recipe"])
+    assert (recipe.lr_g, recipe.beta1, recipe.beta2, recipe.batch_size) == (0.0003, 0.0, 0.9, 64)
+    assert any("batch_size 512 -> 64" in line for line in made["scaled"])
+
+
+def test_every_planned_recipe_is_one_that_the_loop_reads(tmp_path: Path) -> None:
+    from models.contract import RECIPE, RunBudget, read_recipe, write_recipe
+
+    for run in planned(architectures=None, top_k=3)["runs"]:
+        recipe = Recipe(**{**run["recipe"], "augment": tuple(run["recipe"]["augment"])})
+        write_recipe(tmp_path, recipe, RunBudget(**run["budget"]))
+        assert read_recipe(tmp_path / RECIPE)[0] == recipe
+
+
+def test_the_same_question_gives_the_same_plan() -> None:
+    assert planned() == planned()
+
+
+def test_an_architecture_without_a_network_is_refused_with_those_that_have_one() -> None:
+    error = refused(architectures=["gan", "biggan"])
+    assert error.errors[0].pointer == "#/architectures/1" and error.errors[0].allowed == sorted(trainable())
+
+
+def test_a_baseline_is_not_offered_as_an_architecture() -> None:
+    assert "pixel-gaussian" not in trainable() and "dcgan" in trainable()
+    refused(architectures=["pixel-gaussian"])
+
+
+def test_an_unknown_data_set_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownSlug) as caught:
+        planned(dataset="mnist-5000")
+    assert "mnist-5k" in caught.value.errors[0].allowed
+
+
+@pytest.mark.parametrize("path", ["/etc", "../../etc/passwd", "./tests", "/"])
+def test_a_path_outside_the_allowed_folders_is_refused_without_being_looked_at(path: str) -> None:
+    error = refused(dataset=path)
+    assert error.errors[0].code == "not_allowed" and "/etc" not in error.detail
+
+
+def test_a_link_that_leads_out_of_an_allowed_folder_is_refused(folder: Path) -> None:
+    (folder / "out").symlink_to("/etc")
+    assert refused(dataset=str(folder / "out")).errors[0].code == "not_allowed"
+
+
+def test_a_folder_that_is_allowed_is_planned(folder: Path) -> None:
+    (folder / "cats").mkdir()
+    assert planned(dataset=str(folder / "cats"))["dataset"]["slug"] == str(folder / "cats")
+    assert refused(dataset=str(folder / "dogs")).errors[0].code == "not_found"
+
+
+def test_a_budget_beyond_the_limit_is_refused_with_the_limit() -> None:
+    error = refused(budget={"max_seconds": 1e6})
+    assert error.errors[0].allowed == {"le": 7200.0} and "7200" in error.detail
+
+
+def test_data_of_another_type_than_can_be_validated_is_refused() -> None:
+    assert refused(task={"data": {"type": "graph"}}).errors[0].allowed == ["image"]
