@@ -11,9 +11,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
 from app import db
+from app.knowledge.load import load
+from app.knowledge.sync import sync
+from app.main import create_app
+from app.recommend import Advisor, fit
 from app.settings import settings
+from app.vocabulary import Knowledge
 
 STORES = ("sqlite", "postgresql")
 
@@ -95,6 +101,42 @@ def sqlite_database(migrated_sqlite: Path, tmp_path: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(migrated_sqlite, target)
     return f"sqlite:///{target}"
+
+
+@pytest.fixture(scope="session")
+def known() -> tuple[Knowledge, Advisor]:
+    """The shipped knowledge and the advisor fitted on it, once for the session."""
+    knowledge = load()
+    return knowledge, fit(knowledge)
+
+
+@pytest.fixture(scope="session")
+def synced_sqlite(migrated_sqlite: Path, known: tuple[Knowledge, Advisor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file that holds the shipped knowledge."""
+    path = tmp_path_factory.mktemp("synced") / "template.sqlite3"
+    shutil.copy(migrated_sqlite, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_ADVISOR_DATABASE_URL", f"sqlite:///{path}")
+        forget_settings()
+        sync(known[0])
+        with db.engine().connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        forget_settings()
+    return path
+
+
+@pytest.fixture
+def client(
+    synced_sqlite: Path, known: tuple[Knowledge, Advisor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
+    """The whole service on the embedded default, without a worker."""
+    target = tmp_path / "var" / "gan-advisor.sqlite3"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(synced_sqlite, target)
+    monkeypatch.setattr("app.main.load", lambda: known[0])
+    monkeypatch.setattr("app.main.fit", lambda _: known[1])
+    with TestClient(create_app(), raise_server_exceptions=False, follow_redirects=False) as client:
+        yield client
 
 
 def _upgrade(url: str, folder: Path) -> None:
