@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -17,7 +18,12 @@ from app.knowledge.load import typed
 
 _WIDTH = 130
 _FLOW = 90
-"""Short lists of words and numbers stay on one line up to this length."""
+"""Short lists of words and numbers stay on one line up to this length, and so do short conditions of rules."""
+_WORD = re.compile(r"[\w./-]+")
+
+
+class _Inline(dict[str, Any]):
+    """A mapping written on one line."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -26,11 +32,16 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _sequence(dumper: yaml.SafeDumper, data: list[Any] | tuple[Any, ...]) -> yaml.Node:
-    plain = all(isinstance(v, int | float) or (isinstance(v, str) and v and " " not in v) for v in data)
+    plain = all(isinstance(v, int | float) or (isinstance(v, str) and _WORD.fullmatch(v)) for v in data)
     inline = plain and sum(len(str(v)) + 2 for v in data) < _FLOW
     return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=inline)
 
 
+def _inline(dumper: yaml.SafeDumper, data: _Inline) -> yaml.Node:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
+
+
+_Dumper.add_representer(_Inline, _inline)
 _Dumper.add_representer(list, _sequence)
 _Dumper.add_representer(tuple, _sequence)
 
@@ -71,8 +82,21 @@ def document(kind: Kind, entries: list[BaseModel]) -> str:
     if kind.name == "architectures":
         return _yaml(sparse(entries[0]))
     ordered = sorted(entries, key=lambda e: [_sortable(getattr(e, n)) for n in kind.sort]) if kind.sort else entries
+    plain = [sparse(entry) for entry in ordered]
+    if kind.name == "rules":
+        plain = [_terse(rule) for rule in plain]
     gap = "\n" if kind.name in ("rules", "tasks") else ""
-    return gap.join(_yaml([sparse(entry)]) for entry in ordered) or "[]\n"
+    return gap.join(_yaml([entry]) for entry in plain) or "[]\n"
+
+
+def _terse(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule with its conditions, its effect and its golden tasks on one line each, where they fit."""
+
+    def short(body: dict[str, Any]) -> dict[str, Any]:
+        return _Inline(body) if len(str(body)) < _FLOW + 20 else body
+
+    golden = [case | {"task": short(case["task"])} for case in rule["golden"]]
+    return rule | {"when": short(rule["when"]), "then": short(rule["then"]), "golden": golden}
 
 
 def table(kind: Kind, entries: list[BaseModel]) -> str:
