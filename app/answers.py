@@ -25,7 +25,7 @@ def ask(task: Task, knowledge: Knowledge, advisor: Advisor) -> Recommendation:
     try:
         return recommend(task, advisor)
     except TaskError as error:
-        problem = FieldProblem(pointer=f"#{error.pointer}", code="contradiction", detail=error.detail, allowed=error.allowed)
+        problem = FieldProblem(pointer=error.pointer, code="contradiction", detail=error.detail, allowed=error.allowed)
         raise Unprocessable(error.detail, [problem]) from None
 
 

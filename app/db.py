@@ -54,8 +54,7 @@ def transaction() -> Iterator[Session]:
 def reading() -> Iterator[Session]:
     """A session for reads alone; nothing it holds is written."""
     with Session(engine(), expire_on_commit=False) as session:
-        yield session
-        session.rollback()
+        yield session  # closing it detaches what was read, still filled; a rollback would empty it
 
 
 def insert_if_absent(session: Session, table: type[Table], row: dict[str, Any]) -> bool:

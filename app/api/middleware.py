@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import MutableMapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import problem_response
 from app.errors import AdvisorError, TooLarge, UnsupportedMedia
 
+log = logging.getLogger("gan_advisor")
 REQUEST_ID = re.compile(rb"^[\x21-\x7e]{1,128}$")
 WITH_BODY = ("POST", "PUT", "PATCH")
 
@@ -30,10 +33,12 @@ class Edge:
         given = headers.get(b"x-request-id", b"")
         name = given.decode() if REQUEST_ID.match(given) else uuid.uuid4().hex
         scope["request_id"] = name
-        counted = 0
+        counted, started = 0, False
 
         async def named_send(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
             await send(message)
 
@@ -41,8 +46,8 @@ class Edge:
             nonlocal counted
             message = await receive()
             counted += len(message.get("body", b""))
-            if counted > self.max_body_bytes:
-                raise self._too_large()
+            if counted > self.max_body_bytes:  # the framework turns any other error of a body into 400
+                raise HTTPException(413, self._too_large().detail)
             return message
 
         try:
@@ -50,7 +55,14 @@ class Edge:
         except AdvisorError as error:
             await problem_response(error, name, {"Connection": "close"})(scope, receive, named_send)
             return
-        await self.app(scope, limited_receive, named_send)
+        try:
+            await self.app(scope, limited_receive, named_send)
+        except Exception as error:
+            log.error("unexpected error on %s, request %s", scope["path"], name, exc_info=error)
+            if started:
+                raise
+            unexpected = AdvisorError("unexpected error; the server's log has it under this request id")
+            await problem_response(unexpected, name)(scope, receive, named_send)
 
     def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         length = headers.get(b"content-length", b"0")

@@ -74,12 +74,6 @@ def install(app: FastAPI) -> None:
         ours: AdvisorError = NotReady("the database does not answer", retry_after=5) if busy else AdvisorError("unexpected error")
         return problem_response(ours, request_id(request))
 
-    @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected error on %s", request.url.path, exc_info=error)
-        detail = "unexpected error; the request id is in the server's log"
-        return problem_response(AdvisorError(detail), request_id(request))
-
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
 
 

@@ -37,7 +37,7 @@ def problem(response: Any, status: int) -> dict[str, Any]:
         ({"data": {"type": "image"}, "top_k": 0}, "#/top_k"),
         ({"data": {"type": "image"}, "task": "portraits"}, "#/task"),
         ({"data": {"type": "image"}, "priorities": {"quality": -1}}, "#/priorities/quality"),
-        ({"data": {"type": "tabular"}, "task": "super-resolution"}, "#/task"),
+        ({"data": {"type": "tabular"}, "task": "super-resolution"}, "#/data/type"),
         ([1, 2], "#"),
         ("image", "#"),
         (None, "#"),
