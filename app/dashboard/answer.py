@@ -36,8 +36,12 @@ def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, s
     kind = answer.task.data.type.value
     ranked = [c.architecture for c in answer.candidates if c.trainable]
     others = [s for s, a in knowledge.architectures.items() if s in known.trainable() and answer.task.task in a.tasks]
-    runnable = list(dict.fromkeys([*ranked, *sorted(others)])) if kind in known.BASELINES else []
-    fitting = [slug for slug, body in known.datasets().items() if body["type"] == kind]
+    runnable = (
+        list(dict.fromkeys([*ranked, *sorted(others, key=lambda s: -(knowledge.architectures[s].year or 0))]))
+        if kind in known.BASELINES
+        else []
+    )
+    fitting = sorted((slug for slug, body in known.datasets().items() if body["type"] == kind), key=lambda s: _far(s, answer))
     defaults = {"dataset": fitting[0] if fitting else "", "max_seconds": "120", "seed": "0"}
     return {
         "runnable": runnable,
@@ -45,6 +49,15 @@ def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, s
         "datasets": fitting,
         "values": {name: typed.get(name, default) for name, default in defaults.items()},
     }
+
+
+def _far(dataset: str, answer: Recommendation) -> tuple[int, int]:
+    """How unlike the task's data a data set is: in resolution, then in samples."""
+    body, data = known.datasets()[dataset], answer.task.data
+    return (
+        abs((body.get("resolution") or 0) - (data.resolution or 32)),
+        abs((body.get("samples") or 0) - (data.samples or 10_000)),
+    )
 
 
 def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
@@ -73,7 +86,7 @@ def answer_chart(answer: Recommendation, knowledge: Knowledge) -> str | None:
     """The candidates of the first one's yardstick as intervals; None where no candidate has a figure to expect."""
     shown = [c for c in answer.candidates if c.quality.yardstick == answer.candidates[0].quality.yardstick]
     bars = [
-        Bar(f"{c.rank}  {c.name}", c.quality.expected, c.quality.low, c.quality.high, f"#c{c.rank}")
+        Bar(f"{c.rank}  {c.name}", c.quality.expected, c.quality.low, c.quality.high)
         for c in shown
         if c.quality.expected is not None and c.quality.low is not None and c.quality.high is not None
     ]

@@ -31,7 +31,6 @@ class Bar:
     expected: float
     low: float
     high: float
-    href: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,7 @@ def intervals(bars: Sequence[Bar], *, title: str, desc: str, marks: Sequence[flo
     for place, bar in enumerate(bars):
         top = ROW * place
         said = f"{number(bar.expected)} ({number(bar.low)} to {number(bar.high)})"
-        name = f'<text class="t" x="0" y="{top + 17}">{escape(_cut(bar.label))}</text>'
-        out.append(f'<g class="r{place + 1}">')
-        out.append(f'<a href="{escape(bar.href)}">{name}</a>' if bar.href else name)
+        out.append(f'<g class="r{place + 1}"><text class="t" x="0" y="{top + 17}">{escape(_cut(bar.label))}</text>')
         out.append(f'<text class="m" x="100%" y="{top + 17}" text-anchor="end">{escape(said)}</text>')
         out.append(f'<line class="i" x1="{x(bar.low)}" x2="{x(bar.high)}" y1="{top + 30}" y2="{top + 30}"/>')
         out.append(f'<circle class="p" cx="{x(bar.expected)}" cy="{top + 30}" r="5"/></g>')
@@ -130,7 +127,7 @@ def against(low: float | None, expected: float, high: float | None, limit: float
     return "".join(out) + "</svg>"
 
 
-def curves(series: Sequence[Series], *, title: str, desc: str, x_name: str, height: int = 200) -> str:
+def curves(series: Sequence[Series], *, title: str, desc: str, height: int = 200) -> str:
     """Lines over a shared axis; a series of one point is a level, dashed. The lines stretch, the text does not."""
     points = [p for s in series for p in s.points]
     across = Scale(0.0, max((x for x, _ in points), default=1.0) or 1.0)
@@ -141,13 +138,10 @@ def curves(series: Sequence[Series], *, title: str, desc: str, x_name: str, heig
         y = 8 + inner * (1 - up(tick))
         out.append(f'<line class="g" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
         out.append(f'<text class="m" x="0" y="{y - 3:.1f}">{number(tick)}</text>')
-    below = _apart(across, 0.25)
-    for tick in below:
-        anchor = "end" if across(tick) > 0.6 else "middle"
-        label = f"{number(tick)} {x_name}" if tick == below[-1] else number(tick)
-        out.append(
-            f'<text class="m" x="{100 * across(tick):.2f}%" y="{height - 6}" text-anchor="{anchor}">{escape(label)}</text>'
-        )
+    out += [
+        f'<text class="m" x="{100 * across(tick):.2f}%" y="{height - 6}" text-anchor="middle">{number(tick)}</text>'
+        for tick in _apart(across)
+    ]
     out.append(f'<svg x="0" y="8" width="100%" height="{inner}" viewBox="0 0 1000 {inner}" preserveAspectRatio="none">')
     for place, line in enumerate(series):
         level = len(line.points) == 1

@@ -171,7 +171,7 @@ def _chart(title: str, lines: Iterable[tuple[str, list[tuple[float, float]]]]) -
     if not series:
         return None
     latest = "; ".join(f"{s.name} {number(s.points[-1][1])} at {number(s.points[-1][0])} thousand images" for s in series)
-    svg = curves(series, title=title, desc=f"Latest: {latest}.", x_name="thousand images")
+    svg = curves(series, title=title, desc=f"Over thousands of images; latest: {latest}.")
     return {"title": title, "svg": svg, "legend": [(s.name, s.points[-1][1]) for s in series]}
 
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from app.dashboard.charts import Bar, Scale, Series, against, alone, curves, intervals
 
 SVG = "{http://www.w3.org/2000/svg}"
-BARS = [Bar("1  <A>", 5, 2, 13), Bar("2  B & sons", 3.6, 1.5, 8.4, "#c2")]
+BARS = [Bar("1  <A>", 5, 2, 13), Bar("2  B & sons", 3.6, 1.5, 8.4)]
 
 
 def per_cent(element: ET.Element, name: str) -> float:
@@ -50,7 +50,7 @@ def test_a_bar_beyond_its_limit_is_marked_and_the_limit_stays_in_the_picture() -
 
 def test_a_series_of_one_point_is_a_level_across() -> None:
     series = [Series("baseline", [(0, 0.31)]), Series("candidate", [(1, 0.3), (2, 0.1)])]
-    root = ET.fromstring(curves(series, title="KID", desc="d", x_name="kimg"))
+    root = ET.fromstring(curves(series, title="KID", desc="d"))
     level, line = root.iter(f"{SVG}polyline")
     assert level.attrib["class"] == "s0 level"
     assert level.attrib["points"].startswith("0.0,")
