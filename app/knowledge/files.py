@@ -3,7 +3,8 @@
     version.txt                the version of the knowledge base, one line
     architectures/SLUG.yaml    one architecture
     benchmarks/DATASET.csv     the figures on one data set; one row, one figure, one diff line
-    metrics.yaml tasks.yaml datasets.yaml rules.yaml    lists
+    rules/TOPIC.yaml           the rules of one topic; read in the order of file names, then of entries
+    metrics.yaml tasks.yaml datasets.yaml    lists
     gpus.csv costs.csv         tables
 
 Absent fields are left out of YAML and empty in CSV. `id` and the data set of a figure are derived, so they are not columns.
@@ -53,7 +54,7 @@ KINDS = (
     Kind("metrics", Metric, "metrics.yaml", sort=("slug",)),
     Kind("tasks", TaskMetric, "tasks.yaml"),
     Kind("datasets", Dataset, "datasets.yaml", sort=("slug",)),
-    Kind("rules", Rule, "rules.yaml"),
+    Kind("rules", Rule, "rules/*.yaml"),
     Kind("gpus", Gpu, "gpus.csv"),
     Kind("costs", Cost, "costs.csv", derived=("id",), sort=_COST_ORDER),
 )
@@ -193,4 +194,4 @@ def cost_id(row: Mapping[str, Any]) -> str:
 
 def short(path: Path) -> str:
     """`benchmarks/cifar10.csv`: the path as reports show it."""
-    return f"{path.parent.name}/{path.name}" if path.parent.name in ("architectures", "benchmarks") else path.name
+    return f"{path.parent.name}/{path.name}" if path.parent.name in ("architectures", "benchmarks", "rules") else path.name
