@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Mapping
 from enum import Enum
@@ -12,10 +13,12 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from app.knowledge.files import KINDS, SHIPPED, Kind, paths, read
 from app.knowledge.load import typed
 
+SCHEMA = "schema.json"
 _WIDTH = 130
 _FLOW = 90
 """Short lists of words and numbers stay on one line up to this length, and so do short conditions of rules."""
@@ -56,7 +59,21 @@ def fmt(root: Path = SHIPPED, check: bool = False) -> list[Path]:
                 changed.append(path)
                 if not check:
                     path.write_bytes(text.encode())
+    path = root / SCHEMA
+    if not path.is_file() or path.read_text() != schema():
+        changed.append(path)
+        if not check:
+            path.write_text(schema())
     return changed
+
+
+def schema() -> str:
+    """JSON Schema of the YAML files, for editors."""
+    written = [kind for kind in KINDS if kind.pattern.endswith(".yaml")]
+    refs, body = models_json_schema([(kind.type, "validation") for kind in written], title="Knowledge files of GAN Advisor")
+    one, *lists = (refs[kind.type, "validation"] for kind in written)
+    body["anyOf"] = [one, *({"type": "array", "items": ref} for ref in lists)]
+    return json.dumps(body, indent=2, sort_keys=True) + "\n"
 
 
 def canonical(path: Path, kind: Kind) -> str:
