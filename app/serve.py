@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -76,6 +77,8 @@ def serve(host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the server raises them again once it has shut down; the workers come after
+        signal.signal(number, lambda *_: None)
     crew.start()
     threading.Thread(target=_announce, args=(server, workers), daemon=True).start()
     try:
