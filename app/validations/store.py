@@ -16,6 +16,7 @@ from app.errors import Conflict, FieldProblem, NotFound, Unprocessable
 from app.settings import settings
 from app.tables import EventRow, RecommendationRow, ValidationRow, WorkerRow
 from app.validations import engine, record
+from app.validations.known import trainable
 from app.validations.plan import plan
 from app.validations.record import rfc3339 as rfc3339
 from app.validations.view import shown
@@ -27,7 +28,21 @@ Advise = Callable[[Task], Recommendation]
 
 def plan_only(request: ValidationRequest, advise: Advise) -> dict[str, Any]:
     """The plan, nothing queued. Raises Unprocessable, and NotFound for an unknown recommendation."""
-    return plan(request, _recommendation(request, advise))
+    answer = _recommendation(request, advise)
+    at_hand = sum(candidate.architecture in trainable() for candidate in answer.candidates)
+    if request.architectures is not None or at_hand >= request.top_k:
+        return plan(request, answer)
+    made = plan(request, advise(_among_trainable(answer.task, request.top_k)))
+    if at_hand == 0:
+        made["scaled"].insert(0, f"none of the first {len(answer.candidates)} candidates trains here: raced are the best that do")
+    return made
+
+
+def _among_trainable(task: Task, top_k: int) -> Task:
+    """The same question, asked of what trains here alone."""
+    wanted = task.constraints.include or tuple(sorted(trainable()))
+    constraints = task.constraints.model_copy(update={"include": tuple(slug for slug in wanted if slug in trainable()) or wanted})
+    return task.model_copy(update={"constraints": constraints, "top_k": top_k})
 
 
 def create(

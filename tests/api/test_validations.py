@@ -38,6 +38,14 @@ def test_a_recommendation_can_be_validated_by_its_id(client: TestClient) -> None
     assert made.status_code == 202, made.text
 
 
+def test_where_no_candidate_trains_here_the_best_that_do_are_raced(client: TestClient) -> None:
+    answer = client.post("/v1/recommendations", json={**TASK, "top_k": 1}).json()
+    body = {"recommendation_id": answer["id"], "dataset": "mnist-5k", "budget": {"max_seconds": 30}}
+    plan = client.post("/v1/validations?validate_only=true", json=body)
+    assert plan.status_code == 200, plan.text
+    assert [run["name"] for run in plan.json()["runs"]] == ["baseline", "candidate", "runner-up"]
+
+
 def test_the_same_key_queues_once_and_another_body_under_it_is_refused(client: TestClient) -> None:
     key = {"Idempotency-Key": "one"}
     first, again = (client.post("/v1/validations", json=BODY, headers=key) for _ in range(2))
