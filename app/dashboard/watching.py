@@ -30,8 +30,8 @@ MOST_POINTS = 240
 """Points of one curve; a longer one is thinned."""
 LOGGED = 60
 """Events the log shows, newest first."""
-QUIET = ("progress", "samples", "checkpoint", "metric")
-"""Event types the log leaves to the curves."""
+QUIET = ("progress", "samples", "checkpoint", "metric", "verdict")
+"""Event types the log leaves to the pictures."""
 
 
 @router.get("")
