@@ -156,26 +156,26 @@ def _or(value: float | None, other: float) -> float:
 
 
 def disagreements(figures: Iterable[Benchmark], metrics: Mapping[str, Metric]) -> Iterator[tuple[Benchmark, Benchmark]]:
-    """Figures of one architecture on one yardstick that two works put apart, with the one farthest off.
+    """Figures of one architecture on one yardstick that two works put apart, each with the one farthest off.
 
-    Apart is 1.1 x under one protocol, and 2 x under several.
+    Apart is 1.1 x under one protocol; of quality, 2 x under several.
     """
-    for exact, factor in ((True, 1.1), (False, 2.0)):
-        groups: dict[tuple[object, ...], list[Benchmark]] = {}
-        for f in figures:
-            if metrics[f.metric].measures == "quality" or exact:
-                key = (f.dataset, f.architecture, f.variant, f.task, f.train_samples, f.resolution, f.metric)
-                groups.setdefault((*key, f.protocol) if exact else key, []).append(f)
-        for group in groups.values():
-            for f in group:
-                others = [o for o in group if _work(o) != _work(f) and _apart(f.value, o.value, factor)]
-                if others:
-                    yield f, max(others, key=lambda o: abs(o.value - f.value))
+    alike: dict[tuple[object, ...], list[Benchmark]] = {}
+    for f in figures:
+        key = (f.dataset, f.architecture, f.variant, f.task, f.train_samples, f.resolution, f.metric)
+        alike.setdefault(key, []).append(f)
+    for group in alike.values():
+        for f in group:
+            loose = 2.0 if metrics[f.metric].measures == "quality" else math.inf
+            others = [o for o in group if _work(o) != _work(f) and _apart(f, o, 1.1 if o.protocol == f.protocol else loose)]
+            if others:
+                yield f, max(others, key=lambda o: abs(o.value - f.value))
 
 
 def _work(figure: Benchmark) -> str:
     return figure.source.partition("@")[0]
 
 
-def _apart(a: float, b: float, factor: float) -> bool:
-    return min(a, b) > 0 and max(a, b) / min(a, b) > factor
+def _apart(a: Benchmark, b: Benchmark, factor: float) -> bool:
+    low, high = sorted((a.value, b.value))
+    return low > 0 and high / low > factor

@@ -27,17 +27,12 @@ def lint(root: Path = SHIPPED, trainable: frozenset[str] | None = None) -> list[
 
 
 def check_file_names(base: Base) -> Iterator[Finding]:
-    """The file of an architecture is named by its slug."""
-    for item, card in base.entries["architectures"]:
-        if item.path.stem != card.slug:
-            yield Finding(
-                "names",
-                short(item.path),
-                line(item, ("slug",)),
-                card.slug,
-                f"slug {card.slug!r} is not the file name",
-                "rename one",
-            )
+    """The file of an architecture is named by its slug, that of a rule by its topic."""
+    for kind, name in (("architectures", "slug"), ("rules", "topic")):
+        for item, entry in base.entries[kind]:
+            if item.path.stem != getattr(entry, name):
+                text = f"{name} {getattr(entry, name)!r} is not the file name"
+                yield Finding("names", short(item.path), line(item, (name,)), subject(item), text, "rename one")
 
 
 def check_canonical(base: Base) -> Iterator[Finding]:

@@ -64,9 +64,9 @@ def require(knowledge: Knowledge) -> None:
 
 
 def _one_at_a_time(session: Session) -> None:
-    """SQLite holds the write lock from BEGIN on; PostgreSQL needs to be told, or two first syncs collide on their inserts."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text(f"LOCK TABLE {KnowledgeState.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
+    """Locks before the digest is read: two first syncs would else both find none, and collide on their inserts."""
+    lock = {"sqlite": "BEGIN IMMEDIATE", "postgresql": f"LOCK TABLE {KnowledgeState.__tablename__} IN SHARE ROW EXCLUSIVE MODE"}
+    session.execute(sa.text(lock[session.get_bind().dialect.name]))
 
 
 def _replace(session: Session, table: type[Table], rows: list[dict[str, Any]]) -> None:
