@@ -17,7 +17,6 @@ TASK = {
     "top_k": 8,
 }
 DATASET = "mnist-5k"
-SECONDS = 150.0
 
 
 def demo() -> None:
@@ -27,7 +26,7 @@ def demo() -> None:
         out.print(f"[bold]task[/bold] {TASK}", highlight=False)
         answer = client.recommend(TASK)
         show_answer(out, Recommendation.model_validate(answer))
-        body = {"recommendation_id": answer["id"], "dataset": DATASET, "budget": {"max_seconds": SECONDS}}
+        body = {"recommendation_id": answer["id"], "dataset": DATASET, "budget": {"max_seconds": settings().demo_seconds}}
         folder = settings().data_dir / "demo" / answer["id"][:12]
         outcome = follow(client, body, folder)
     out.print(f"took {time.monotonic() - started:.0f} s", highlight=False)

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     slots: int = Field(0, ge=0, le=64, description="Runs at once on this machine; 0: one for each GPU, else `workers`.")
     retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
 
+    demo_seconds: float = Field(150.0, gt=0, description="Training time of `make demo`.")
+
     @property
     def url(self) -> str:
         """The database URL, the embedded default filled in."""
