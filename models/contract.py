@@ -7,8 +7,9 @@ Files of a run, all inside RUN_DIR:
 
     recipe.yaml               the Recipe and the RunBudget; the only input
     events.jsonl              one Event per line, append only, `seq` without gaps over resumes
-    checkpoint.safetensors    every tensor of the game: networks, EMA, optimisers, random state; replaced by rename
-    checkpoint.json           the rest of the state (step, seconds spent, data position, digest of the file above)
+    checkpoint-DIGEST.safetensors   every tensor of the game: networks, EMA, optimisers, random state
+    checkpoint.json           the rest of the state (step, seconds spent, data position) and the name and digest of the file above;
+                              replaced by rename, so that a kill at any instant leaves a whole pair
     samples/STEP.png          one grid per measurement
     samples.png               the latest grid
     curves.svg                metric and losses over kimg
@@ -20,10 +21,11 @@ Files of a run, all inside RUN_DIR:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -105,7 +107,22 @@ class Recipe:
     metric_samples: int = 500
     measure_every_kimg: float = 10.0
     options: Mapping[str, float | int | str | bool] = field(default_factory=dict)
-    """Settings that only this architecture has."""
+    """Settings that only this architecture has, and `threads`, the number of CPU threads."""
+
+    def __post_init__(self) -> None:
+        for name in ("resolution", "channels", "batch_size", "latent_dim", "width", "d_steps", "metric_samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"recipe.{name} must be above zero, not {getattr(self, name)}")
+        for name in ("lr_g", "lr_d", "measure_every_kimg"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"recipe.{name} must be above zero, not {getattr(self, name)}")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"recipe.{name} must be in [0, 1), not {getattr(self, name)}")
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"recipe.precision must be fp32 or bf16, not {self.precision!r}")
+        if self.samples is not None and self.samples < 2:
+            raise ValueError(f"recipe.samples must be two or more, not {self.samples}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ Point = tuple[float, float]
 
 def curves(title: str, metric: str, history: Sequence[dict[str, Any]], losses: Sequence[dict[str, Any]]) -> str:
     """An SVG of two panels. `history` rows have kimg, value, low, high; `losses` rows have kimg and one value per player."""
+    history = [row for row in history if "value" in row]
     names = sorted({name for row in losses for name in row} - {"kimg"})
     band = [(row["kimg"], row["low"]) for row in history] + [(row["kimg"], row["high"]) for row in reversed(history)]
     measured = {metric: [(row["kimg"], row["value"]) for row in history]}

@@ -140,6 +140,9 @@ class Game:
             slots: dict[int, dict[str, Tensor]] = {}
             for key, value in _under(tensors, f"optimiser/{name}/").items():
                 number, slot = key.split("/")
+                weight = self.parameters[name][int(number)]
+                if value.shape == weight.shape:  # in the layout of its weight: the fused step walks both in memory order
+                    value = torch.empty_like(weight).copy_(value)
                 slots.setdefault(int(number), {})[slot] = value
             optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
         for index, (order, at) in enumerate(zip(self.orders, rest["orders"], strict=True)):

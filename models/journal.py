@@ -15,9 +15,10 @@ class Journal:
         """Goes on after the last whole line; a torn one, from a killed run, is cut off."""
         self.path = run_dir / EVENTS
         self.last: Event | None = None
-        end = 0
-        for self.last, end in read_events(run_dir):  # noqa: B007
-            pass
+        self.starts = end = 0
+        for event, offset in read_events(run_dir):
+            self.last, end = event, offset
+            self.starts += event.type == "started"
         if self.path.exists() and self.path.stat().st_size > end:
             os.truncate(self.path, end)
 
@@ -25,6 +26,7 @@ class Journal:
         """Appends one event; a reader sees all of the line or none of it ending in a newline."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         seq = self.last.seq + 1 if self.last else 1
+        self.starts += type_ == "started"
         self.last = Event(seq=seq, type=type_, timestamp=now, data=data)  # type: ignore[arg-type]
         with self.path.open("ab", buffering=0) as lines:
             lines.write(self.last.line().encode())

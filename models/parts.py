@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -14,10 +13,10 @@ __all__ = ["doublings", "normal_init", "normal_latent", "spectral", "uniform_lat
 
 def doublings(resolution: int, start: int = 4) -> int:
     """How often `start` doubles to reach the resolution. Raises ValueError when it never does."""
-    steps = math.log2(resolution / start)
-    if steps != int(steps) or steps < 1:
+    times, rest = divmod(resolution, start)
+    if rest or times < 2 or times.bit_count() > 1:
         raise ValueError(f"recipe.resolution must be {start} times a power of two from {2 * start} on, not {resolution}")
-    return int(steps)
+    return times.bit_length() - 1
 
 
 def normal_latent(n: int, dim: int, *, device: torch.device | None = None, generator: torch.Generator | None = None) -> Tensor:

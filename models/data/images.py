@@ -34,8 +34,8 @@ def load_images(recipe: Recipe) -> Dataset:
     fields = {"image": pixels[train]}
     if images.labels is not None:
         fields["label"] = torch.from_numpy(images.labels)[train]
-    if recipe.classes and ("label" not in fields or int(fields["label"].max()) >= recipe.classes):
-        found = int(fields["label"].max()) + 1 if "label" in fields else 0
+    found = 0 if images.labels is None else int(images.labels.max()) + 1
+    if recipe.classes not in (0, found):
         raise BadData(f"the recipe wants {recipe.classes} classes, {recipe.dataset} has {found}")
     return Dataset(
         slug=recipe.dataset,

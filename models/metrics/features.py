@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 SIDE = 112
-BATCH = 50
+BATCH = 16
 
 
 class EffLite0(nn.Module):
@@ -38,7 +38,7 @@ class EffLite0(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         x = interpolate(pixels.float(), (SIDE, SIDE), mode="bilinear", antialias=True)
         x = ((x - 127) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = torch.nn.functional.relu6(self.stem(x))
+        x = torch.nn.functional.relu6(self.stem(x), inplace=True)
         for block in self.blocks:
             x = block(x)
         features: Tensor = torch.nn.functional.relu6(self.head(x)).mean((2, 3))
@@ -60,7 +60,7 @@ class _Block(nn.Module):
         pairs = [(block._depthwise_conv, block._bn1)]
         if hasattr(block, "_expand_conv"):
             pairs.insert(0, (block._expand_conv, block._bn0))
-        self.body = nn.Sequential(*(layer for conv, norm in pairs for layer in (_folded(conv, norm), nn.ReLU6())))
+        self.body = nn.Sequential(*(layer for conv, norm in pairs for layer in (_folded(conv, norm), nn.ReLU6(inplace=True))))
         self.project = _folded(block._project_conv, block._bn2)
         arguments = block._block_args
         stride = arguments.stride if isinstance(arguments.stride, int) else arguments.stride[0]

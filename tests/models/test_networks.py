@@ -1,0 +1,103 @@
+"""Every network, whatever its architecture: what a new file must hold to."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from models.contract import Recipe
+from models.networks import available, build
+from tests.models import tiny
+
+NETWORKS = [slug for slug in available() if slug != "pixel-gaussian"]
+
+
+@pytest.fixture(params=NETWORKS)
+def architecture(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_registry_lists_files_without_importing_torch() -> None:
+    code = "import models.networks as n, models.train, sys; assert 'wgan-gp' in n.available(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_defaults_are_recipe_fields(architecture: str) -> None:
+    module = sys.modules.get(name := f"models.networks.{architecture.replace('-', '_')}") or __import__(name, fromlist=["*"])
+    assert set(module.DEFAULTS) <= {field.name for field in dataclasses.fields(Recipe)}
+    assert "arXiv:" in module.__doc__
+    build(dataclasses.replace(tiny.recipe(architecture), **(module.DEFAULTS | {"width": 8, "batch_size": 4})))
+
+
+@pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (16, 3), (32, 1), (64, 3)])
+def test_a_step_works_and_samples_have_the_shape_of_the_data(architecture: str, resolution: int, channels: int) -> None:
+    one = tiny.recipe(architecture, resolution=resolution, channels=channels, batch_size=4, augment=("translation", "colour"))
+    game = tiny.moved(tiny.game(one), 2)
+    samples = tiny.pictures(game, 3)
+    assert samples.shape == (3, channels, resolution, resolution)
+    assert samples.abs().max() <= 1
+    assert all(value == value for value in game.losses().values())
+
+
+def test_every_parameter_gets_a_gradient(architecture: str) -> None:
+    game = tiny.moved(tiny.game(tiny.recipe(architecture, d_steps=2)), 2)
+    for name, network in game.networks.items():
+        for key, parameter in network.named_parameters():
+            assert parameter.grad is not None, f"{name}.{key}"
+            # A constant added to a Wasserstein critic changes nothing, so biases may get a gradient of zero.
+            assert parameter.ndim < 2 or parameter.grad.abs().sum() > 0, f"{name}.{key}"
+
+
+def test_a_move_leaves_the_opponents_weights_alone(architecture: str) -> None:
+    game = tiny.game(tiny.recipe(architecture, d_steps=3))
+    before = [p.clone() for p in game.parameters["generator"]]
+    tiny.moved(game, 2)
+    assert all(torch.equal(a, b) for a, b in zip(before, game.parameters["generator"], strict=True))
+    tiny.moved(game, 1)
+    assert not all(torch.equal(a, b) for a, b in zip(before, game.parameters["generator"], strict=True))
+
+
+def test_a_seed_repeats_and_another_seed_does_not(architecture: str) -> None:
+    def digest(seed: int) -> str:
+        return hashlib.sha256(tiny.moved(tiny.game(tiny.recipe(architecture, seed=seed)), 3).averages()).hexdigest()
+
+    assert digest(1) == digest(1)
+    assert digest(1) != digest(2)
+
+
+def test_a_resumed_game_plays_the_same_next_steps_bit_for_bit(architecture: str) -> None:
+    one = tiny.recipe(architecture, resolution=16, d_steps=2, augment=("translation",))  # 16 px: several channels in every layout
+    game = tiny.moved(tiny.game(one), 3)
+    body, rest = game.state()
+    straight = tiny.moved(game, 3).state()
+    other = tiny.moved(tiny.game(dataclasses.replace(one, seed=9)), 1)
+    other.load(body, rest)
+    assert tiny.moved(other, 3).state() == straight
+
+
+def test_sampling_does_not_disturb_training(architecture: str) -> None:
+    game = tiny.moved(tiny.game(tiny.recipe(architecture)), 2)
+    tiny.pictures(game, 5)
+    disturbed = tiny.moved(game, 2).state()
+    assert disturbed == tiny.moved(tiny.game(tiny.recipe(architecture)), 4).state()
+
+
+def test_it_learns_a_tiny_set(architecture: str) -> None:
+    """Four digits, learnt by heart: the nearest sample to each of them comes much closer than before training."""
+    data = tiny.digits(8, 1)
+    four = dataclasses.replace(data, fields={"image": data.fields["image"][:4]}, streams=(("image",),))
+    one = tiny.recipe(architecture, lr_g=2e-3, lr_d=2e-3, width=16, ema_half_life_kimg=0.2, gradient_penalty=10.0)
+    game = tiny.game(one, four)
+    real = four.cast(four.fields["image"]).flatten(1)
+
+    def distance() -> float:
+        return torch.cdist(real, tiny.pictures(game, 64).flatten(1)).amin(1).mean().item()
+
+    before = distance()
+    tiny.moved(game, 250)
+    assert distance() < 0.6 * before
