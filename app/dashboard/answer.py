@@ -13,7 +13,7 @@ from app.dashboard.charts import Bar, intervals
 from app.dashboard.forms import query_of
 from app.dashboard.render import page
 from app.dashboard.text import number
-from app.validations import known
+from app.validations.known import BASELINES, datasets, trainable
 from app.vocabulary import Candidate, Direction, Excluded, Knowledge, Recommendation
 
 
@@ -35,13 +35,13 @@ def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, s
     """The form of a validation: what can be trained here, candidates first and the best two ticked, and on what data."""
     kind = answer.task.data.type.value
     ranked = [c.architecture for c in answer.candidates if c.trainable]
-    others = [s for s, a in knowledge.architectures.items() if s in known.trainable() and answer.task.task in a.tasks]
+    others = [s for s, a in knowledge.architectures.items() if s in trainable() and answer.task.task in a.tasks]
     runnable = (
         list(dict.fromkeys([*ranked, *sorted(others, key=lambda s: -(knowledge.architectures[s].year or 0))]))
-        if kind in known.BASELINES
+        if kind in BASELINES
         else []
     )
-    fitting = sorted((slug for slug, body in known.datasets().items() if body["type"] == kind), key=lambda s: _far(s, answer))
+    fitting = sorted((slug for slug, body in datasets().items() if body["type"] == kind), key=lambda s: _far(s, answer))
     defaults = {"dataset": fitting[0] if fitting else "", "max_seconds": "120", "seed": "0"}
     return {
         "runnable": runnable,
@@ -53,7 +53,7 @@ def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, s
 
 def _far(dataset: str, answer: Recommendation) -> tuple[int, int]:
     """How unlike the task's data a data set is: in resolution, then in samples."""
-    body, data = known.datasets()[dataset], answer.task.data
+    body, data = datasets()[dataset], answer.task.data
     return (
         abs((body.get("resolution") or 0) - (data.resolution or 32)),
         abs((body.get("samples") or 0) - (data.samples or 10_000)),
@@ -66,13 +66,13 @@ def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
     for excluded in answer.excluded:
         by_rule[excluded.rule_id].append(excluded)
     gpu = knowledge.gpus.get(answer.task.budget.gpu or "")
-    metrics = {c.quality.metric: knowledge.metrics.get(c.quality.metric) for c in answer.candidates}
     return {
         "answer": answer,
         "first": answer.candidates[0] if answer.candidates else None,
         "chart": answer_chart(answer, knowledge),
         "axis": axis_of(answer.candidates[0], knowledge) if answer.candidates else "",
-        "metric_names": {slug: known.name if known else slug for slug, known in metrics.items()},
+        "metric": metric_name(answer.candidates[0], knowledge) if answer.candidates else "",
+        "why": max(answer.candidates[0].reasons, key=lambda r: r.effect or 0.0, default=None) if answer.candidates else None,
         "excluded": sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0])),
         "room_bytes": (answer.task.budget.memory_gb or (gpu.memory_gb if gpu else 0)) * 1e9 or None,
         "rules": {rule.id: rule for rule in knowledge.rules},
@@ -98,8 +98,13 @@ def answer_chart(answer: Recommendation, knowledge: Knowledge) -> str | None:
     )
 
 
+def metric_name(first: Candidate, knowledge: Knowledge) -> str:
+    known = knowledge.metrics.get(first.quality.metric)
+    return known.name if known else first.quality.metric
+
+
 def axis_of(first: Candidate, knowledge: Knowledge) -> str:
-    """Metric, its direction and the yardstick."""
-    metric = knowledge.metrics.get(first.quality.metric)
-    way = "" if metric is None else ", lower is better" if metric.direction is Direction.MIN else ", higher is better"
-    return f"{metric.name if metric else first.quality.metric} on {first.quality.yardstick}{way}"
+    """Metric, the yardstick and the metric's direction."""
+    known = knowledge.metrics.get(first.quality.metric)
+    way = "" if known is None else ", lower is better" if known.direction is Direction.MIN else ", higher is better"
+    return f"{metric_name(first, knowledge)} on {first.quality.yardstick}{way}"

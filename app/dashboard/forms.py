@@ -93,16 +93,16 @@ def right(name: str, typed: str) -> str:
 def query_of(task: Task, assumptions: tuple[Assumption, ...]) -> str:
     """The task as the user gave it, as a query string that fills the form."""
     assumed = {a.pointer.strip("/").replace("/", ".") for a in assumptions}
+    heaviest = max(1.0, *task.priorities.model_dump().values())  # the sliders end at 1, and only ratios count
     typed: dict[str, str] = {}
-    for name in KNOWN:
-        if name in assumed:
-            continue
+    for name, known in KNOWN.items():
         found: Any = task
         for part in name.split("."):
             found = getattr(found, part)
-        if found not in (None, ()):
+        if name not in assumed and found not in (None, ()):
+            found = found / heaviest if known.kind == "range" else found
             typed[name] = (
-                ",".join(found) if isinstance(found, tuple) else f"{found:g}" if isinstance(found, float) else str(found)
+                ",".join(found) if isinstance(found, tuple) else f"{found:.12g}" if isinstance(found, float) else str(found)
             )
     return urlencode(typed)
 

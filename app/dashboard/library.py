@@ -54,8 +54,7 @@ def evidence(
     knowledge: Knowledge = request.app.state.knowledge
     asked = {"task": task, "dataset": dataset, "metric": metric, "architecture": architecture}
     found = [b for b in knowledge.benchmarks if all(not v or getattr(b, k) == v for k, v in asked.items())]
-    found.sort(key=lambda b: (*_yardstick(b), b.id))
-    page_of = found[start : start + FIGURES]
+    page_of = [b for members in yardsticks(found, knowledge).values() for b in members][start : start + FIGURES]
     return page(
         request,
         "evidence.html",
@@ -117,5 +116,5 @@ def yardsticks(figures: Iterable[Benchmark], knowledge: Knowledge) -> dict[Yards
         grouped[_yardstick(b)].append(b)
     for (*_, metric, _protocol), members in grouped.items():
         known = knowledge.metrics.get(metric)
-        members.sort(key=lambda b: b.value, reverse=known is not None and known.direction is Direction.MAX)
+        members.sort(key=lambda b: (b.value, b.id), reverse=known is not None and known.direction is Direction.MAX)
     return dict(sorted(grouped.items()))

@@ -72,7 +72,7 @@ def _form(request: Request, typed: form_fields.Typed, complaints: forms.Complain
 def _tasks_by_type(knowledge: Knowledge) -> dict[str, list[tuple[str, str]]]:
     grouped: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for slug, task in knowledge.tasks.items():
-        grouped[str(task.data_types[0])].append((str(slug), task.name))
+        grouped[str(task.data_types[0]) if task.data_types else "other"].append((str(slug), task.name))
     return grouped
 
 
@@ -82,8 +82,7 @@ def answers(request: Request) -> Response:
     table = RecommendationRow
     with db.reading() as session:
         rows = list(session.scalars(sa.select(table).order_by(table.created_at.desc(), table.id.desc()).limit(LISTED)))
-    listed = [(row.created_at, Recommendation.model_validate_json(row.body)) for row in rows]
-    return page(request, "recommendations.html", listed=listed)
+    return page(request, "recommendations.html", listed=[Recommendation.model_validate_json(row.body) for row in rows])
 
 
 @router.get("/recommendations/{recommendation_id}")

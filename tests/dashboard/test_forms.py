@@ -78,3 +78,11 @@ def test_every_field_of_the_form_is_a_field_of_a_task() -> None:
         for step in name.split("."):
             assert step in part, name
             part = part[step]
+
+
+def test_weights_above_one_come_back_in_the_same_ratio() -> None:
+    task = Task.model_validate(
+        {"data": {"type": "image"}, "priorities": {"quality": 10, "cost": 5}, "budget": {"usd": 1234567.5}}
+    )
+    again = dict(parse_qsl(query_of(task, ())))
+    assert (again["priorities.quality"], again["priorities.cost"], again["budget.usd"]) == ("1", "0.5", "1234567.5")
