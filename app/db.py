@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.settings import settings
 from app.tables import Table
 
+IDLE_SECONDS = 20
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -22,7 +23,9 @@ def make_engine(url: str) -> sa.Engine:
     """SQLite in WAL mode with every commit on disk, or PostgreSQL."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        # A process frozen inside a transaction must not keep its row locks for ever.
+        options = {"options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}"}
+        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=options)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})

@@ -119,7 +119,9 @@ class Lease:
             renewed = session.execute(sa.update(WorkerRow).where(mine, WorkerRow.state == "live").values(seen=seen))
             if renewed.rowcount == 0:  # type: ignore[attr-defined]
                 return False
-        fence = fence_seconds()
+        took, fence = time.monotonic() - sent, fence_seconds()
+        if took > fence / 4:
+            log.warning("renewing the lease took %.1f s of the %.1f it carries: the database is slow", took, fence)
         self._until = sent + fence
         replacement = self.deadline_file.with_suffix(".new")
         replacement.write_text(f"{sent_by_wall_clock + fence:.3f}\n")

@@ -22,6 +22,8 @@ CPU_RESOLUTIONS = (8, 16, 32)
 CPU_WIDTH_DIVISOR = 4
 """Of the width that the publication uses; the same for all, so that none is favoured."""
 CPU_BATCH = 64
+MEASURING = ((30.0, 250), (300.0, 500), (float("inf"), 1000))
+"""Below so many seconds of training, so many samples for the metric: measuring must not eat the budget."""
 BASELINE_SHARE = 0.1
 BASELINE_SECONDS = 60.0
 """A baseline is fitted, not trained; its share is for measuring it."""
@@ -41,10 +43,10 @@ def plan(request: ValidationRequest, recommendation: Recommendation) -> dict[str
     scaled: list[str] = []
     names = ["candidate", "runner-up", *(f"runner-up-{n}" for n in range(2, len(chosen)))]
     seconds = _split(request.budget.max_seconds, len(chosen))
-    runs = [_run("baseline", Recipe(**_shape(data, request.seed, metric, BASELINES[kind])), seconds[0])]
+    shared = _shared(data, request.seed, metric, seconds[1])
+    runs = [_run("baseline", Recipe(architecture=BASELINES[kind], **shared), seconds[0])]
     for name, (slug, known) in zip(names, chosen.items(), strict=False):
-        recipe = _recipe(slug, known, data, request.seed, metric, scaled)
-        runs.append(_run(name, recipe, seconds[1]))
+        runs.append(_run(name, _recipe(slug, known, data, shared, scaled), seconds[1]))
     total = request.budget.max_seconds
     return {
         "dataset": data,
@@ -102,27 +104,26 @@ def _run(name: str, recipe: Recipe, seconds: float) -> dict[str, Any]:
     }
 
 
-def _shape(data: Mapping[str, Any], seed: int, metric: str, architecture: str) -> dict[str, Any]:
-    """What all runs of a validation share: data, seed and the way of measuring."""
+def _shared(data: Mapping[str, Any], seed: int, metric: str, seconds: float) -> dict[str, Any]:
+    """What all runs of a validation have in common: data, seed and the way of measuring."""
     size = data.get("resolution") or CPU_RESOLUTIONS[-1]
     return {
-        "architecture": architecture,
         "dataset": data["slug"],
         "resolution": next((r for r in CPU_RESOLUTIONS if r >= size), CPU_RESOLUTIONS[-1]),
         "channels": data.get("channels") or 3,
         "seed": seed,
         "metric": metric,
+        "metric_samples": next(samples for below, samples in MEASURING if seconds < below),
     }
 
 
-def _recipe(slug: str, known: Candidate | None, data: Mapping[str, Any], seed: int, metric: str, scaled: list[str]) -> Recipe:
+def _recipe(slug: str, known: Candidate | None, data: Mapping[str, Any], shared: Mapping[str, Any], scaled: list[str]) -> Recipe:
     """The network's own numbers, over them the candidate's where the loop takes them; what was made smaller is said in `scaled`."""
     given = {**defaults(slug), **_numbers(known.recipe if known else {})}
-    shape = _shape(data, seed, metric, slug)
     if known is None:
         scaled.append(f"{slug} is not among the candidates: the recipe is the network's own")
-    if (data.get("resolution") or 0) > shape["resolution"]:
-        scaled.append(f"{slug}: resolution {data['resolution']} -> {shape['resolution']}")
+    if (data.get("resolution") or 0) > shared["resolution"]:
+        scaled.append(f"{slug}: resolution {data['resolution']} -> {shared['resolution']}")
     smaller = {
         "width": max(8, given.get("width", Recipe.width) // CPU_WIDTH_DIVISOR),
         "batch_size": min(CPU_BATCH, given.get("batch_size", Recipe.batch_size)),
@@ -130,7 +131,7 @@ def _recipe(slug: str, known: Candidate | None, data: Mapping[str, Any], seed: i
     scaled += [
         f"{slug}: {field} {given[field]} -> {value}" for field, value in smaller.items() if given.get(field, value) > value
     ]
-    return Recipe(**{**given, **smaller, **shape})
+    return Recipe(architecture=slug, **{**given, **smaller, **shared})
 
 
 def _numbers(values: Mapping[str, RecipeValue]) -> dict[str, Any]:

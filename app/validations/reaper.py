@@ -53,17 +53,29 @@ class Reaper:
 def reap(me: str) -> list[str]:
     """Requeues what dead workers hold; the executor ids it took from. Dead: silent for a lease, gone, or vanished from our host."""
     holders = engine.holders() - {me}
-    with db.transaction() as session:
-        silent = WorkerRow.seen < db.now(session) - settings().lease_seconds
-        live = WorkerRow.state == "live"
-        session.execute(sa.update(WorkerRow).where(live, silent, WorkerRow.executor_id != me).values(state="dead"))
-        known = set(session.execute(sa.select(WorkerRow.executor_id).where(live)).scalars())
-        lost = [holder for holder in sorted(holders) if holder not in known or vanished(holder)]
-        session.execute(sa.update(WorkerRow).where(live, WorkerRow.executor_id.in_(lost)).values(state="dead"))
+    with db.reading() as session:
+        fresh = WorkerRow.seen >= db.now(session) - settings().lease_seconds
+        workers = session.execute(sa.select(WorkerRow.executor_id, fresh).where(WorkerRow.state == "live")).all()
+    silent = {executor_id for executor_id, is_fresh in workers if not is_fresh and executor_id != me}
+    live = {executor_id for executor_id, _ in workers}
+    gone = {holder for holder in holders & live if vanished(holder)}
+    if silent or gone:
+        live = _declare_dead(silent, gone)
+    lost = sorted(holders - live)
     if lost:
         log.warning("requeueing what %s held", ", ".join(lost))
         engine.requeue(lost)
     return lost
+
+
+def _declare_dead(silent: set[str], gone: set[str]) -> set[str]:
+    """From now on these can publish nothing, and their next heartbeat tells them so. Spares a silent one that spoke meanwhile;
+    returns who is live after that."""
+    with db.transaction() as session:
+        still = WorkerRow.executor_id.in_(silent) & (WorkerRow.seen < db.now(session) - settings().lease_seconds)
+        dead = still | WorkerRow.executor_id.in_(gone)
+        session.execute(sa.update(WorkerRow).where(WorkerRow.state == "live", dead).values(state="dead"))
+        return set(session.execute(sa.select(WorkerRow.executor_id).where(WorkerRow.state == "live")).scalars())
 
 
 def sweep() -> None:

@@ -30,7 +30,7 @@ def work(*, with_parent: bool = False) -> None:
 
     Raises NotReady when the database is away or unmigrated.
     """
-    logging.basicConfig(level=logging.INFO, format="worker %(process)d: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(process)d: %(message)s")
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())

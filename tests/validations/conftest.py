@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from app.settings import settings
 from app.validations import store
 from app.vocabulary import Validation
+from models.contract import REPORT
 from tests.validations import samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +43,7 @@ class Crew:
 
 @pytest.fixture
 def crew(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
-    short = {"HEARTBEAT_SECONDS": "0.4", "LEASE_SECONDS": "4", "POLL_SECONDS": "0.1", "SLOTS": "4"}
+    short = {"HEARTBEAT_SECONDS": "0.4", "LEASE_SECONDS": "8", "POLL_SECONDS": "0.1", "SLOTS": "4"}
     for name, value in short.items():
         monkeypatch.setenv(f"GAN_ADVISOR_{name}", value)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -65,7 +67,16 @@ def ask(key: str | None = None, tenant: str | None = None, **changes: Any) -> Va
     return store.create(samples.request(**changes), samples.advise, key, tenant)[0]
 
 
-def until(validation_id: str, wanted: Callable[[Validation], object], seconds: float = 60.0) -> Validation:
+def ask_with_baseline(**changes: Any) -> Validation:
+    """A validation whose baseline has its report already, as a worker leaves it that dies right after; saves a process start."""
+    made = ask(**changes)
+    run_dir = settings().runs / made.id / "baseline"
+    run_dir.mkdir(parents=True)
+    (run_dir / REPORT).write_text(json.dumps(samples.report(0.5)))
+    return made
+
+
+def until(validation_id: str, wanted: Callable[[Validation], object], seconds: float = 120.0) -> Validation:
     """The validation as soon as it is as wanted. Fails when that takes too long or it ends otherwise."""
     deadline = time.monotonic() + seconds
     while not wanted(found := store.get(validation_id)):
