@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import collections
 import itertools
+import json
 import os
 import random
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +24,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from models.contract import REPORT
+
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 LEASE = {"HEARTBEAT_SECONDS": "0.5", "LEASE_SECONDS": "5", "POLL_SECONDS": "0.1", "SLOTS": str(WORKERS)}
@@ -34,6 +36,7 @@ END_SECONDS = 180.0
 
 def ask() -> None:
     """Asks for validations with keys of its own, and prints each id once it is acknowledged."""
+    from app.settings import settings
     from app.validations import store
     from app.vocabulary import Data, KnowledgeStamp, Recommendation, Task, ValidationBudget, ValidationRequest
 
@@ -45,11 +48,20 @@ def ask() -> None:
     task = Task(data=Data(type="image", resolution=8, channels=1))
     budget = ValidationBudget(max_seconds=RUN_SECONDS)
     while True:
-        if store.waiting() < 2 * WORKERS:
+        if store.waiting() < WORKERS + 1:
             request = ValidationRequest(task=task, architectures=("gan",), dataset="digits", budget=budget)
-            made, _ = store.create(request, advise, uuid.uuid4().hex)
+            key = uuid.uuid4().hex
+            _baseline(settings().runs / store.key_id(key) / "baseline" / REPORT)
+            made, _ = store.create(request, advise, key)
             print(made.id, flush=True)
         time.sleep(0.2)
+
+
+def _baseline(path: Path) -> None:
+    """The baseline's report, as if its run had ended: starting a process is what costs here, and one for each is enough."""
+    path.parent.mkdir(parents=True)
+    figure = {"value": 3.0, "low": 2.9, "high": 3.1, "replicates": [2.9 + 0.002 * n for n in range(100)]}
+    path.write_text(json.dumps({"metric": {"last": figure}}))
 
 
 class Processes:
@@ -103,7 +115,7 @@ class Watch(threading.Thread):
         self._runs, self.doubled, self.over = str(runs), set[tuple[str, int, int]](), threading.Event()
 
     def run(self) -> None:
-        while not self.over.wait(0.05):
+        while not self.over.wait(0.2):
             alive = collections.defaultdict(list)
             for folder, pid in self.training():
                 alive[folder].append(pid)
@@ -167,7 +179,7 @@ def storm(url: str, faults: int, seed: int) -> tuple[int, int]:
             while not watch.training() and time.monotonic() < deadline:
                 processes.revive()
                 time.sleep(0.1)
-            time.sleep(dice.uniform(0.0, 4.0))
+            time.sleep(dice.uniform(0.0, 3.0))
             kind = FAULTS[number % len(FAULTS)]
             inject(kind, processes, dice)
             counts[kind] += 1
@@ -196,7 +208,7 @@ def settle(processes: Processes) -> int:
     while time.monotonic() < deadline and not all(store.get(v).done for v in acknowledged):
         processes.revive()
         time.sleep(0.5)
-    lost, attempts, seconds = 0, [], []
+    lost, attempts, starts = 0, [], []
     for validation_id in acknowledged:
         found, log = store.get(validation_id), store.events(validation_id, 0, 10_000)
         kinds = collections.Counter(event["type"] for event in log)
@@ -205,12 +217,12 @@ def settle(processes: Processes) -> int:
             lost += 1
             print(f"  lost: {validation_id} {found.status}: {found.status_reason}; {dict(kinds)}")
         attempts.append(found.attempt)
-        times = [event["timestamp"] for event in log if event["type"] == "validation.started"]
-        seconds += [len(times)]
+        starts.append(kinds["validation.started"])
+    drained = sum(n > a for n, a in zip(starts, attempts, strict=True))
     print(
-        f"  {len(acknowledged)} validations, {sum(a > 1 for a in attempts)} with a lost worker, "
-        f"{sum(n > a for n, a in zip(seconds, attempts, strict=True))} drained, most attempts {max(attempts, default=0)}, "
-        f"mean starts {statistics.mean(seconds) if seconds else 0:.2f}"
+        f"  {len(acknowledged)} validations, started {sum(starts)} times; {sum(a > 1 for a in attempts)} lost their worker "
+        f"(at most {max(attempts, default=1) - 1} times), {drained} were drained",
+        flush=True,
     )
     return lost
 
