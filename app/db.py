@@ -32,7 +32,7 @@ def make_engine(url: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: object) -> None:
-        # IMMEDIATE takes the write lock at BEGIN: a deferred one fails with SQLITE_BUSY at its first write, timeout or not.
+        # A first write takes the lock at its BEGIN: a deferred one fails with SQLITE_BUSY in mid transaction, timeout or not.
         connection.isolation_level = "IMMEDIATE"
         for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")

@@ -109,7 +109,21 @@ def importing() -> tuple[float, float, bool]:
     return float(seconds), float(memory), torch == "True"
 
 
+def knowing() -> tuple[float, float]:
+    """(seconds of load and first sync, seconds of a sync that changes nothing) on an empty embedded database."""
+    code = (
+        "import time; from app import db; from app.knowledge.load import load; from app.knowledge.sync import sync; db.upgrade();"
+        "t = time.perf_counter(); k = load(); sync(k); u = time.perf_counter(); sync(k); print(u - t, time.perf_counter() - u)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "GAN_ADVISOR_DATA_DIR": folder}
+        first, again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env).stdout.split()
+    return float(first), float(again)
+
+
 def main() -> None:
+    first, again = knowing()
+    print(f"load and sync the knowledge: {first:.2f} s (limit 2 s), again {1e3 * again:.0f} ms")
     seconds, memory, torch = importing()
     print(f"import app.main: {seconds:.2f} s, {memory:.0f} MB, torch imported: {torch}")
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
