@@ -2,8 +2,8 @@
 
 Section 5: a generator of rectified linear layers, a maxout discriminator trained with dropout, no convolutions. Sizes and rates of the
 MNIST runs are those of the authors' published hyperparameters (latent 100 uniform, 2 x 1200 units, 2 x 240 maxout units of 5 pieces,
-dropout 0.5 on hidden units and 0.2 on pixels, batch 100, SGD); Adam 2e-4 takes the place of their decaying SGD. `width` is the number
-of hidden units; any resolution.
+dropout 0.5 on hidden units and 0.2 on pixels, batch 100, SGD); Adam 2e-4 takes the place of their decaying SGD. `width` 64 gives
+those 1,200 units, other widths proportionally many; any resolution.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from models.augment import augmentation
 from models.contract import Recipe
 from models.parts import Reshape, normal_init, uniform_latent
 
-DEFAULTS = {"batch_size": 100, "latent_dim": 100, "width": 1200, "lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5, "beta2": 0.999}
+DEFAULTS = {"batch_size": 100, "latent_dim": 100, "width": 64, "lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5, "beta2": 0.999}
 PIECES = 5
+UNITS_PER_WIDTH = 1200 / 64
 
 
 class Maxout(nn.Module):
@@ -33,7 +34,8 @@ class Maxout(nn.Module):
 
 
 def build(recipe: Recipe) -> Adversary:
-    pixels, width, units = recipe.channels * recipe.resolution**2, recipe.width, max(recipe.width // PIECES, 1)
+    pixels, width = recipe.channels * recipe.resolution**2, round(recipe.width * UNITS_PER_WIDTH)
+    units = width // PIECES
     generator = nn.Sequential(
         nn.Linear(recipe.latent_dim, width),
         nn.ReLU(inplace=True),
