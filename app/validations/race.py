@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from app.settings import settings
 from app.tables import Measurement
@@ -101,7 +101,7 @@ class Race:
             report = report_of(run_dir)
             if report is not None:
                 patient(tail.look)
-                return None if report.get("diverged") else report
+                return report
             contract.write_recipe(run_dir, recipe, contract.RunBudget(**run["budget"]))
             code, child = self._train(run_dir, tail)
             if code == contract.EXIT_DIVERGED:
@@ -190,6 +190,8 @@ def patient(call: Callable[[], T]) -> T:
     while True:
         try:
             return call()
-        except (OperationalError, InterfaceError) as error:
+        except DBAPIError as error:
+            if not (isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated):
+                raise
             log.warning("the database did not answer: %s", type(error).__name__)
             time.sleep(0.5)
