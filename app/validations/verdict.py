@@ -37,20 +37,23 @@ class Difference:
         return self.expected + self.half
 
 
-def compare(one: Figure, other: Figure, *, lower_is_better: bool, confidence: float, seed_noise: float) -> Difference:
+def compare(
+    one: Figure, other: Figure, *, lower_is_better: bool, confidence: float, seed_noise: tuple[float, float]
+) -> Difference:
     """How much better `one` is, above 0 where it is. Raises ValueError unless both hold the same two or more replicates."""
     own, others = np.asarray(one["replicates"], float), np.asarray(other["replicates"], float)
     if own.shape != others.shape or own.size < 2:
         raise ValueError(f"replicates must be paired, not {own.size} and {others.size}")
     sign = 1.0 if lower_is_better else -1.0
     samples = float((others - own).std(ddof=1))
-    seeds = seed_noise * math.hypot(one["value"], other["value"])
+    seeds = math.hypot(seed_noise[0] * one["value"], seed_noise[1] * other["value"])
     return Difference(sign * (other["value"] - one["value"]), float(ndtri(0.5 + confidence / 2)) * math.hypot(samples, seeds))
 
 
 def judge(plan: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any] | None]) -> Verdict:
     """The verdict on the plan's candidate. A report of None is a run that diverged. Raises ValueError without a baseline."""
-    runs = {run["name"]: run["architecture"] for run in plan["runs"]}
+    planned = {run["name"]: run for run in plan["runs"]}
+    runs = {name: run["architecture"] for name, run in planned.items()}
     candidate, baseline = runs["candidate"], runs["baseline"]
     metric, threshold = plan["metric"], float(plan["threshold"])
 
@@ -63,8 +66,9 @@ def judge(plan: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any] | Non
 
     def against(one: str, other: str) -> Difference:
         figures = (_last(reports[one]), _last(reports[other]))
+        noise = (planned[one]["seed_noise"], planned[other]["seed_noise"])
         lower = plan["direction"] == "min"
-        return compare(*figures, lower_is_better=lower, confidence=plan["confidence"], seed_noise=plan["seed_noise"])
+        return compare(*figures, lower_is_better=lower, confidence=plan["confidence"], seed_noise=noise)
 
     if reports.get("baseline") is None:
         raise ValueError("the baseline has no figure, so nothing can be judged")

@@ -53,13 +53,20 @@ def test_the_runs_together_stay_within_the_budget() -> None:
 
 
 def test_the_candidates_own_numbers_are_used_and_what_was_scaled_is_said() -> None:
-    asked = request(architectures=["dcgan"])
+    asked = request(architectures=["dcgan"], budget={"max_seconds": 3600})
     assert asked.task is not None
     known = candidate(1, "dcgan", lr_g=0.0003, betas=[0.0, 0.9], batch_size=512, d_steps_per_g="1 to 5", lr_d="same")
     made = plan(asked, recommendation(asked.task, known))
     recipe = Recipe(**made["runs"][1]["recipe"])
-    assert (recipe.lr_g, recipe.beta1, recipe.beta2, recipe.batch_size) == (0.0003, 0.0, 0.9, 64)
-    assert any("batch_size 512 -> 64" in line for line in made["scaled"])
+    assert (recipe.lr_g, recipe.lr_d, recipe.beta1, recipe.beta2, recipe.batch_size) == (0.0003, 0.0002, 0.0, 0.9, 64)
+    assert made["scaled"] == ["dcgan, to train for 3540 s on a CPU: width 128 -> 32, batch_size 512 -> 64"]
+
+
+def test_a_short_run_takes_small_batches_and_higher_rates_and_says_so() -> None:
+    made = planned(architectures=["dcgan"])
+    recipe = Recipe(**made["runs"][1]["recipe"])
+    assert (recipe.batch_size, recipe.lr_g, recipe.lr_d) == (16, 0.001, 0.001)
+    assert any("batch_size 128 -> 16" in line and "lr_g 0.0002 -> 0.001" in line for line in made["scaled"])
 
 
 def test_every_planned_recipe_is_one_that_the_loop_reads(tmp_path: Path) -> None:
