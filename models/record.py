@@ -15,6 +15,8 @@ class Record:
     seconds: float = 0.0
     """Spent on the steps that were kept: time lost to a kill is not counted, so a crash does not worsen a race."""
     measuring_seconds: float = 0.0
+    reserve: float = 0.0
+    """Seconds that the last measurement will take."""
     setbacks: int = 0
     peak_memory_bytes: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
