@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from models.contract import Recipe
+from models.contract import Precision, Recipe
 from models.data import load
 from models.data.dataset import Dataset
 from models.game import Game
@@ -24,6 +24,12 @@ from models.networks import build
 
 TURNS = 5
 STEPS = 4
+SETTINGS: tuple[tuple[str, Precision, bool], ...] = (
+    ("fp32", "fp32", False),
+    ("fp32 channels_last *", "fp32", True),
+    ("bf16", "bf16", False),
+    ("bf16 channels_last", "bf16", True),
+)
 RECIPE = Recipe(architecture="dcgan", dataset="mnist-5k", resolution=32, channels=3, latent_dim=100, width=64, batch_size=64)
 
 
@@ -46,12 +52,7 @@ def main() -> list[Row]:
     rows = []
     print(f"dcgan 32 px, width 64, batch 64, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{'our loop':<24}{'images/s':>10}{'plain fp32':>12}{'ratio':>8}{'matmul GFLOP/s':>16}")
-    for setting, precision, channels_last in (
-        ("fp32", "fp32", False),
-        ("fp32 channels_last *", "fp32", True),
-        ("bf16", "bf16", False),
-        ("bf16 channels_last", "bf16", True),
-    ):
+    for setting, precision, channels_last in SETTINGS:
         row = race(setting, our_loop(data, replace(RECIPE, precision=precision), channels_last), plain)
         print(
             f"{row.setting:<24}{row.images_per_second:>10.0f}{row.plain_images_per_second:>12.0f}{row.ratio:>8.2f}"
@@ -94,8 +95,8 @@ def our_loop(data: Dataset, recipe: Recipe, channels_last: bool) -> Callable[[],
 def plain_loop(data: Dataset) -> Callable[[], None]:
     """What a tutorial would write: one batch of fakes for both sides, labels of ones and zeros, Adam as it comes."""
     generator, discriminator = plain_networks()
-    adam = {"lr": RECIPE.lr_g, "betas": (RECIPE.beta1, RECIPE.beta2)}
-    g_adam, d_adam = (torch.optim.Adam(net.parameters(), **adam) for net in (generator, discriminator))
+    betas = (RECIPE.beta1, RECIPE.beta2)
+    g_adam, d_adam = (torch.optim.Adam(net.parameters(), RECIPE.lr_g, betas) for net in (generator, discriminator))
     ones, zeros, n = torch.ones(RECIPE.batch_size, 1), torch.zeros(RECIPE.batch_size, 1), RECIPE.batch_size
     images = data.fields["image"]
 

@@ -87,7 +87,7 @@ class Adversary:
     averaged: tuple[str, ...] = ("generator",)
     """Networks of which a moving average is kept; `sample` gets the average in their place."""
     begin: Callable[[Batch], None] | None = None
-    """Called once, before the first move, with all training samples: for what is fitted rather than trained."""
+    """Called once, before the first move, with up to 10,000 training samples: for what is fitted rather than trained."""
     channels_last: bool = True
 
 

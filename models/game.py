@@ -22,6 +22,8 @@ from models.data.dataset import Dataset, Order
 
 SAMPLE_BATCH = 100
 """Samples made at once while measuring."""
+BEGIN_SAMPLES = 10_000
+"""At most so many training samples are shown to what an adversary fits."""
 
 
 class Game:
@@ -52,9 +54,8 @@ class Game:
     def begin(self) -> None:
         """What the adversary fits before its first move."""
         if self.adversary.begin is not None:
-            self.adversary.begin(
-                {name: self.dataset.cast(values).to(self.device) for name, values in self.dataset.fields.items()}
-            )
+            fields = self.dataset.fields.items()
+            self.adversary.begin({name: self.dataset.cast(values[:BEGIN_SAMPLES]).to(self.device) for name, values in fields})
 
     def enter_phase(self, fraction: float) -> None:
         """Moves on to the phase in which a run that has spent `fraction` of its budget is; never back."""

@@ -48,6 +48,9 @@ class Hardware:
         """Peak of the allocator on a GPU, of the resident set on a CPU."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
+        status = Path("/proc/self/status")
+        if status.exists():  # getrusage would also count the parent's memory at the time of the fork
+            return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -14,6 +14,8 @@ from PIL import Image, UnidentifiedImageError
 from models.data.dataset import BadData, Images
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""What a file may hold whatever its name: Pillow would hand others, such as EPS, to a program."""
 MOST_PIXELS = 64_000_000
 """A larger picture counts as broken: a decompression bomb, or no training image."""
 MOST_BROKEN = 0.1
@@ -63,7 +65,7 @@ def read_image(path: Path, resolution: int, channels: int) -> np.ndarray:
     """One image as uint8 CxSxS. Raises OSError, ValueError or SyntaxError for a file Pillow cannot read, ValueError for a huge one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels")
             image.draft("RGB", (resolution, resolution))

@@ -14,6 +14,7 @@ from models.metrics.measured import Measured
 
 LEAST = 250
 """Below this many samples the figure orders broken sets wrongly (a missing class goes unseen); none is given."""
+MOST = 10_000
 REPLICATES = 100
 NEIGHBOURS = 3
 
@@ -21,13 +22,16 @@ NEIGHBOURS = 3
 class KidEffLite0:
     """KID on the features of images at 112 px: unbiased, so it may be below zero; 0 is a perfect match.
 
-    At most `samples` generated images against at most as many held-out ones. Raises BadData below 250 of either.
+    At most `samples` generated images against at most as many held-out ones. Raises BadData below 250 of
+    either, ValueError above 10,000.
     """
 
     name = "kid_efflite0_112"
     direction = "min"
 
     def __init__(self, dataset: Dataset, samples: int, device: torch.device) -> None:
+        if samples > MOST:
+            raise ValueError(f"{self.name} takes at most {MOST} samples, not {samples}: it compares every pair")
         self.samples = samples
         real = dataset.reference[:samples]
         if min(len(real), samples) < LEAST:

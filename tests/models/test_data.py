@@ -104,10 +104,10 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
 def test_a_decompression_bomb_counts_as_broken(tmp_path: Path) -> None:
     for i in range(10):
         Image.fromarray(noise(16, i)).save(tmp_path / f"{i}.png")
-    Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
+    Image.new("1", (9_000, 9_000)).save(tmp_path / "bomb.png")
     images = read_folder(tmp_path, 16, 3)
     assert len(images.pixels) == 10
-    assert "30000 x 30000 pixels" in images.skipped[0] or "bomb" in images.skipped[0]
+    assert images.skipped == ["bomb.png: 9000 x 9000 pixels"]
 
 
 def test_a_folder_of_broken_images_is_refused_with_examples(tmp_path: Path) -> None:

@@ -39,15 +39,15 @@ class Story:
     made: int = 0
 
     def adversary(self) -> Adversary:
-        def loss(name: str, value: float = 1.0) -> Move:
+        def loss(name: str) -> Move:
             def of(turn: Turn) -> Tensor:
                 self.happened.append(name)
                 self.turns.append(turn)
                 turn.once("shared", self._make)
                 both: Tensor = self.a(turn.real["x"]).mean() + self.b(turn.real["y"]).mean()
-                return both * 0 + both.detach() * 0 + value if "still" in name else both
+                return both
 
-            return Move(name.split(" ")[0], of)
+            return Move(name, of)
 
         def count() -> None:
             self.pool.seen += 1
