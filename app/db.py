@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -36,6 +38,9 @@ def make_engine(url: str) -> sa.Engine:
         connection.isolation_level = "IMMEDIATE"
         for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        if sqlite3.sqlite_version_info < (3, 42):
+            # From Python 3.12 on the queue engine asks for unixepoch('subsec'), which an older SQLite answers with NULL.
+            connection.create_function("unixepoch", 1, lambda _: round(time.time(), 3))
 
     return engine
 

@@ -18,6 +18,7 @@ TEXT = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.S) for line in block.splitlines() if line.strip()]
 ASKING = [c for c in COMMANDS if c.startswith("curl")]
 MAKING = ["make run", "make demo"]
+OUTER = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # as outside of `make test`
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    env = {**os.environ, "GAN_ADVISOR_PORT": str(port), "GAN_ADVISOR_DATA_DIR": str(tmp_path / "served")}
+    env = {**OUTER, "GAN_ADVISOR_PORT": str(port), "GAN_ADVISOR_DATA_DIR": str(tmp_path / "served")}
     served = subprocess.Popen(["make", "run"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert served.stdout is not None
     for line in served.stdout:
@@ -58,7 +59,7 @@ def test_a_command_line_succeeds(command: str) -> None:
 
 
 def test_make_demo_ends_in_a_verdict_and_leaves_its_files(tmp_path: Path) -> None:
-    env = {**os.environ, "GAN_ADVISOR_DEMO_SECONDS": "20", "GAN_ADVISOR_DATA_DIR": str(tmp_path / "demo")}
+    env = {**OUTER, "GAN_ADVISOR_DEMO_SECONDS": "20", "GAN_ADVISOR_DATA_DIR": str(tmp_path / "demo")}
     done = subprocess.run(["make", "demo"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     last = re.fullmatch(r"verdict: (confirmed|overturned|inconclusive)  report: (.+)", done.stdout.splitlines()[-1])
