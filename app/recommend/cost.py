@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.recommend.linear import Array, Effects, Index, fit_effects
+from app.recommend.recipe import FIXED_GB
 from app.vocabulary import Architecture, CostEstimate, Gpu, Interval, Knowledge, Limits
 
 Z80 = 1.2816
-_FIXED_GB = 1.0  # networks, optimisers and context; what is left grows with the images per pass
 _UNKNOWN = Interval(low=None, expected=None, high=None)
 
 
@@ -57,8 +57,8 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
             total = row.sec_per_kimg * row.train_kimg_total * count / 3600
         if total:
             hours.append((row.architecture, row.resolution, gpu, total, row.source))
-        if row.gpu_mem_gb_peak and row.batch_per_gpu and row.gpu_mem_gb_peak > 1.2 * _FIXED_GB and row.unit == "image":
-            memory.append((row.architecture, row.resolution, (row.gpu_mem_gb_peak - _FIXED_GB) / row.batch_per_gpu))
+        if row.gpu_mem_gb_peak and row.batch_per_gpu and row.gpu_mem_gb_peak > 1.2 * FIXED_GB and row.unit == "image":
+            memory.append((row.architecture, row.resolution, (row.gpu_mem_gb_peak - FIXED_GB) / row.batch_per_gpu))
     for figure in knowledge.benchmarks:
         if figure.gpu_hours:
             known = gpus.get(figure.gpu_type or "")
@@ -103,7 +103,7 @@ def estimate(costs: Costs, index: int, resolution: int | None, budget: Limits, b
     mean, sd = costs.log_hours(resolution, gpu)
     hours = _interval(mean[index], sd[index])
     per_image, spread = costs.log_gb_per_image(resolution)
-    memory = _interval(per_image[index] + np.log(batch), spread[index], _FIXED_GB, 1e9)
+    memory = _interval(per_image[index] + np.log(batch), spread[index], FIXED_GB, 1e9)
     price = gpu.usd_per_hour if gpu else None
     return CostEstimate.model_construct(
         gpu=gpu.name if gpu else "V100",

@@ -1,114 +1,217 @@
-"""What the figures say: expected quality of every architecture on a task, in standard deviations within a yardstick."""
+"""What the figures say of every architecture on every task, worked out once: mean, variance, weights, and yardsticks to read them on."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
-from app.recommend.linear import Array
+from app.recommend.designs import PLENTY, Design, Question, designs_of, scarcity
+from app.recommend.figures import Figures, figures_of, quality_rows
+from app.recommend.hierarchy import PRIOR, Layout, Posterior
+from app.recommend.linear import Array, Index
 from app.recommend.rules import Facts
-from app.recommend.scale import from_scale, sign_of, to_scale
-from app.vocabulary import Architecture, Benchmark, Knowledge, Quality, TaskSlug, Weighted
+from app.recommend.yardstick import LEVEL, Yardstick, yardstick_of
+from app.vocabulary import Architecture, Benchmark, Knowledge, Quality, TaskMetric, TaskSlug, Weighted
 
-Z80 = 1.2816
+CITED = 8
+"""Figures named for each prediction, those of the greatest weight."""
+_METRICS = 6
+"""Metrics of a task that count, the n-th with weight 1/n: no metric alone decides."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One yardstick that a prediction can be read on."""
+
+    metric: str
+    text: str
+    octave: float | None
+    decade: float | None
+    yardstick: Yardstick
 
 
 @dataclass(frozen=True)
 class TaskEvidence:
-    """Posterior quality on one task; arrays over architectures, `weights` over figures."""
+    """Standings on one task. Arrays over architectures; a pair or triple is a polynomial in the scarcity of samples."""
 
-    metric: str
-    yardstick: str
     mean: Array
-    sd: Array
+    variance: Array
+    far: Array
+    primary: Array
+    cited: Mapping[int, tuple[Index, Array]]
+    places: tuple[Place, ...]
+
+    def at(self, facts: Facts) -> Standing:
+        """Mean, variance and distance of every architecture for the samples of a task."""
+        few = scarcity(facts.get("data.samples"))
+        powers = np.array([1.0, few, few * few])
+        distance = np.clip((self.variance @ powers) / (self.far @ powers), 0.0, 1.0)
+        return Standing(self, self.mean @ powers[:2], self.primary @ powers[:2], self.variance @ powers, distance)
+
+    def place(self, facts: Facts) -> Place | None:
+        """The yardstick nearest to the task in resolution and samples, the best furnished first."""
+        resolution, samples = facts.get("data.resolution"), facts.get("data.samples")
+        octave = np.log2(resolution) if resolution else None
+        decade = np.log10(samples) if samples else None
+
+        def away(place: Place) -> float:
+            gap = 0.0 if octave is None else 2.0 if place.octave is None else abs(place.octave - octave)
+            return gap + (0.0 if decade is None else 1.0 if place.decade is None else abs(place.decade - decade))
+
+        return min(self.places, key=away, default=None)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Expected standing of every architecture, in spreads of a yardstick: over the task's metrics, and on the first alone."""
+
+    task: TaskEvidence
+    mean: Array
+    primary: Array
+    variance: Array
     distance: Array
-    centre: float
-    spread: float
-    signed: bool
-    weights: tuple[tuple[tuple[int, float], ...], ...]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    knowledge: Knowledge
-    figures: tuple[Benchmark, ...]
-    score: Array
-    said: tuple[str, ...]
-    tasks: dict[TaskSlug, TaskEvidence]
+    """The fitted model, by task."""
 
-    def at(self, facts: Facts) -> TaskEvidence | None:
-        """The evidence on the task of these facts; None where no figure of it is known."""
-        return self.tasks.get(facts["task.task"])
+    figures: Figures
+    metrics: Mapping[str, str]
+    tasks: Mapping[TaskSlug, TaskEvidence]
 
-    def quality(self, task: TaskEvidence, index: int) -> Quality:
-        """The figure expected of one architecture on the task's yardstick."""
-        metric = self.knowledge.metrics.get(task.metric)
-        sign = sign_of(metric)
-        mean, sd = task.mean[index], float(np.hypot(task.sd[index], 0.6))
-        raw = np.array([mean - Z80 * sd, mean, mean + Z80 * sd]) * task.spread + task.centre
-        low, expected, high = sorted(from_scale(raw, metric, sign, task.signed))
-        weights = tuple(Weighted.model_construct(benchmark_id=self.figures[i].id, weight=w) for i, w in task.weights[index][:8])
+    def at(self, facts: Facts) -> Standing | None:
+        """Standings on the task of these facts; None where no figure of it is known."""
+        task = self.tasks.get(facts["task.task"])
+        return None if task is None else task.at(facts)
+
+    def quality(self, standing: Standing, place: Place | None, index: int) -> Quality:
+        """The figure expected of one architecture at a place."""
+        low = expected = high = None
+        if place is not None:
+            reach = place.yardstick.interval(float(standing.primary[index]), float(standing.variance[index]))
+            low, expected, high = sorted(float(v) for v in self.figures.scales[place.metric].back(np.array(reach)))
+        rows, weights = standing.task.cited.get(index, ((), ()))
         return Quality.model_construct(
-            metric=task.metric, yardstick=task.yardstick, expected=float(expected), low=float(low), high=float(high),
-            level=0.8, evidence=weights, distance=float(task.distance[index]),
-        )  # fmt: skip
+            metric=place.metric if place else "none",
+            yardstick=place.text if place else "no yardstick with three figures",
+            expected=expected,
+            low=low,
+            high=high,
+            level=LEVEL,
+            evidence=tuple(
+                Weighted.model_construct(benchmark_id=self.figures.rows[row].id, weight=round(float(weight), 4))
+                for row, weight in zip(rows, weights, strict=True)
+            ),
+            distance=round(float(standing.distance[index]), 4),
+        )
 
 
 def fit_evidence(knowledge: Knowledge, architectures: Sequence[Architecture], measurements: Sequence[Benchmark]) -> Evidence:
-    """Scores every figure within its yardstick and source, then shrinks the mean of each architecture on each task."""
-    figures = tuple(
-        f
-        for f in (*knowledge.benchmarks, *measurements)
-        if (m := knowledge.metrics.get(f.metric)) is None or m.measures == "quality"
+    """Fits the evidence model to the shipped figures and a team's own, and reads it off for every task."""
+    rows = quality_rows((*knowledge.benchmarks, *measurements), knowledge)
+    figures = figures_of(rows, knowledge.metrics)
+    designs = designs_of(knowledge.architectures, rows)
+    layout = Layout(rows, designs, knowledge.architectures)
+    posterior = layout.fit(figures)
+    fitted = layout.z[figures.index] @ posterior.mean
+    by_task: dict[str, list[int]] = {}
+    for i, row in enumerate(figures.rows):
+        by_task.setdefault(row.task, []).append(i)
+    tasks = {
+        slug: _task(task, architectures, designs, posterior, figures, fitted, np.array(by_task[slug]), knowledge)
+        for slug, task in knowledge.tasks.items()
+        if slug in by_task
+    }
+    return Evidence(figures, {m.slug: m.name for m in knowledge.metrics.values()}, tasks)
+
+
+def _task(
+    task: TaskMetric,
+    architectures: Sequence[Architecture],
+    designs: Mapping[str, Design],
+    posterior: Posterior,
+    figures: Figures,
+    fitted: Array,
+    rows: Index,
+    knowledge: Knowledge,
+) -> TaskEvidence:
+    places = _places(task, figures, fitted, rows, knowledge)
+    first = places[0].metric if places else (task.metrics or ("none",))[0]
+    metrics = (first, *(m for m in task.metrics if m != first))[:_METRICS]
+    weight = 1.0 / np.arange(1, len(metrics) + 1)
+    weight /= weight.sum()
+    able = [i for i, a in enumerate(architectures) if task.slug in a.tasks]
+    layout = posterior.layout
+
+    def features(metric: str, samples: int) -> tuple[sparse.csr_matrix, Array]:
+        return layout.features([(designs[architectures[i].slug], Question(task.slug, metric, samples)) for i in able])
+
+    parts = [features(metric, PLENTY) for metric in metrics]
+    plenty = sum(w * phi for w, (phi, _) in zip(weight, parts, strict=True))
+    unseen = sum(w * u for w, (_, u) in zip(weight, parts, strict=True))
+    scarce, scarce_unseen = features(first, PLENTY // 10)
+    slope = scarce - parts[0][0]
+    trend = np.array([term.startswith(("year", "line")) for term, _ in layout.column])
+    mean, variance = np.zeros((len(architectures), 2)), np.ones((len(architectures), 3))
+    primary, far = np.zeros((len(architectures), 2)), np.ones((len(architectures), 3))
+    mean[able] = np.column_stack([plenty @ posterior.mean, slope @ posterior.mean])
+    primary[able] = np.column_stack([parts[0][0] @ posterior.mean, slope @ posterior.mean])
+    extra = np.maximum(scarce_unseen - parts[0][1], 0.0)
+    own, own_slope = plenty.multiply(~trend).tocsr(), slope.multiply(~trend).tocsr()
+    variance[able] = _quadratic(own, own_slope, posterior.covariance) + np.column_stack([unseen, 0 * extra, extra])
+    settled = sum(v for k, v in PRIOR.items() if not k.startswith(("year", "line")) and "scarcity" not in k)
+    far[able] = [settled, 0.0, PRIOR["architecture scarcity"] + PRIOR["family scarcity"]]
+    pull = posterior.influence.T @ (posterior.covariance @ plenty.toarray().T) if able else np.zeros((len(figures.rows), 0))
+    cited = {}
+    for column, index in enumerate(able):
+        top = np.argsort(-np.abs(pull[:, column]), kind="stable")[:CITED]
+        cited[index] = (top, pull[top, column])
+    return TaskEvidence(mean, variance, far, primary, cited, places)
+
+
+def _quadratic(base: sparse.csr_matrix, slope: sparse.csr_matrix, covariance: Array) -> Array:
+    """Variance of (base + t slope) @ effects as coefficients of 1, t, t^2, (q, 3)."""
+    left = base @ covariance
+    right = slope @ covariance
+    dense, tilt = base.toarray(), slope.toarray()
+    return np.column_stack([(left * dense).sum(1), 2 * (left * tilt).sum(1), (right * tilt).sum(1)])
+
+
+def _places(task: TaskMetric, figures: Figures, fitted: Array, rows: Index, knowledge: Knowledge) -> tuple[Place, ...]:
+    """The cells of the first of the task's metrics that has one with three architectures, best furnished first."""
+    for metric in task.metrics:
+        cells: dict[int, list[int]] = {}
+        for i in rows:
+            if figures.rows[i].metric == metric:
+                cells.setdefault(int(figures.cell[i]), []).append(int(i))
+        places = []
+        for members in cells.values():
+            count = len({figures.rows[i].architecture for i in members})
+            if count >= 3:
+                places.append((-count, _place(figures, members, fitted, knowledge)))
+        if places:
+            return tuple(place for _, place in sorted(places, key=lambda p: (p[0], p[1].text)))
+    return ()
+
+
+def _place(figures: Figures, members: list[int], fitted: Array, knowledge: Knowledge) -> Place:
+    row = figures.rows[members[0]]
+    dataset = knowledge.datasets.get(row.dataset)
+    resolution = row.resolution or (dataset.resolution if dataset else None)
+    samples = row.train_samples or (dataset.samples if dataset else None)
+    words = [row.dataset]
+    if row.resolution:
+        words.append(f"{row.resolution} px")
+    if row.train_samples:
+        words.append(f"{row.train_samples:,} samples")
+    return Place(
+        row.metric,
+        ", ".join([*words, row.protocol]),
+        float(np.log2(resolution)) if resolution else None,
+        float(np.log10(samples)) if samples else None,
+        yardstick_of(figures.x[members], fitted[members], figures.usual[row.metric]),
     )
-    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for i, f in enumerate(figures):
-        groups[f.task, f.dataset, f.resolution, f.metric, f.protocol, f.source].append(i)
-    score = np.full(len(figures), np.nan)
-    said = [""] * len(figures)
-    for members in groups.values():
-        metric = knowledge.metrics.get(figures[members[0]].metric)
-        values = to_scale(np.array([figures[i].value for i in members]), metric, sign_of(metric))
-        if len(members) > 1 and (spread := values.std()) > 1e-9:
-            score[members] = (values - values.mean()) / spread
-        order = np.argsort(-values)
-        for place, i in enumerate(np.array(members)[order]):
-            said[i] = _said(figures[i], place + 1, len(members), knowledge)
-    by_cell: dict[tuple[TaskSlug, str], list[int]] = defaultdict(list)
-    for i, f in enumerate(figures):
-        if np.isfinite(score[i]):
-            by_cell[f.task, f.architecture].append(i)
-    tasks = {}
-    for task, described in knowledge.tasks.items():
-        name = next((m for m in described.metrics if any(g[0] == task and g[3] == m for g in groups)), None)
-        if name is None:
-            continue
-        mean, sd = np.zeros(len(architectures)), np.ones(len(architectures))
-        weights: list[tuple[tuple[int, float], ...]] = []
-        for a, architecture in enumerate(architectures):
-            rows = by_cell.get((task, architecture.slug), [])
-            share = len(rows) / (len(rows) + 2.0)
-            if rows:
-                mean[a], sd[a] = share * score[rows].mean(), np.sqrt(1 - share)
-            weights.append(tuple((i, share / len(rows)) for i in rows))
-        yard = max((g for g in groups if g[0] == task and g[3] == name), key=lambda g: (len(groups[g]), str(g)))
-        metric = knowledge.metrics.get(name)
-        values = to_scale(np.array([figures[i].value for i in groups[yard]]), metric, sign_of(metric))
-        at = f"{yard[1]}{f' at {yard[2]} px' if yard[2] else ''}, {yard[4]}"
-        tasks[task] = TaskEvidence(
-            name, at, mean, sd, sd**2, float(values.mean()), float(values.std()) or 0.1,
-            any(figures[i].value < 0 for i in groups[yard]), tuple(weights),
-        )  # fmt: skip
-    return Evidence(knowledge, figures, score, tuple(said), tasks)
-
-
-def _said(figure: Benchmark, place: int, count: int, knowledge: Knowledge) -> str:
-    metric = knowledge.metrics.get(figure.metric)
-    name = metric.name if metric else figure.metric
-    at = f", {figure.resolution} px" if figure.resolution else ""
-    samples = f", {figure.train_samples:,} samples" if figure.train_samples else ""
-    rank = f"place {place} of {count} measured alike" if count > 1 else "no other figure measured alike"
-    return f"{name} {figure.value:g} on {figure.dataset}{at}{samples}: {rank} ({figure.protocol})."

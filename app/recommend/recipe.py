@@ -1,16 +1,18 @@
-"""Every number to train a candidate on this task, each with its origin: a rule, its paper, a formula, or a default."""
+"""Every number to train a candidate on this task, each with its origin: a rule, its paper, a formula, or the task itself."""
 
 from __future__ import annotations
 
 import ast
+import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from app.recommend.rules import Facts
+from app.recommend.rules import Facts, Mask
 from app.vocabulary import Architecture, RecipeValue, Rule
+
+Formula = Callable[[Mapping[str, Any]], float]
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -20,48 +22,77 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Pow: operator.pow,
     ast.USub: operator.neg,
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "round": round, "log2": np.log2}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "round": round, "log2": math.log2}
 _PUBLISHED = ("optimizer", "lr_g", "lr_d", "betas", "batch_size", "d_steps_per_g", "ema", "total")
 _DESIGN = ("loss", "regularisation", "normalisation", "generator_activation", "discriminator_activation", "depth", "augmentation")
+_NAMES = ("resolution", "samples", "classes", "channels", "length", "columns")
+FIXED_GB = 1.0
+"""Networks, optimisers and context; the rest of a GPU's memory grows with the images per pass."""
 
 
-def formula(text: str, names: Mapping[str, Any]) -> float | None:
-    """Value of `0.0002 * resolution ** 2 / batch_size`; None where a name is unknown. Raises ValueError on anything but arithmetic."""
+def formula(text: str) -> Formula:
+    """The function of `0.0002 * resolution ** 2 / batch_size`; it raises KeyError on a name without a number.
 
-    def value(node: ast.AST) -> Any:
+    Raises ValueError on anything but arithmetic.
+    """
+
+    def build(node: ast.AST) -> Formula:
         match node:
             case ast.Expression(body=body):
-                return value(body)
-            case ast.Constant(value=int() | float()):
-                return node.value
+                return build(body)
+            case ast.Constant(value=int() | float() as number):
+                return lambda names, number=number: number  # type: ignore[misc]
             case ast.Name(id=name):
-                number = names.get(name)
-                if not isinstance(number, int | float):
-                    raise _Unknown(name)
-                return number
+                return lambda names: names[name]  # type: ignore[no-any-return]
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(left), value(right))
+                a, b, combine = build(left), build(right), _OPERATORS[type(op)]
+                return lambda names: combine(a(names), b(names))  # type: ignore[no-any-return]
             case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(operand))
+                inner, apply = build(operand), _OPERATORS[type(op)]
+                return lambda names: apply(inner(names))  # type: ignore[no-any-return]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
-                return _FUNCTIONS[name](*map(value, args))
+                parts, call = [build(arg) for arg in args], _FUNCTIONS[name]
+                return lambda names: call(*(part(names) for part in parts))  # type: ignore[no-any-return]
         raise ValueError(f"{text!r} is no formula")
 
     try:
-        return float(value(ast.parse(text, mode="eval")))
-    except _Unknown:
-        return None
+        return build(ast.parse(text, mode="eval"))
+    except SyntaxError:
+        raise ValueError(f"{text!r} is no formula") from None
 
 
-class _Unknown(Exception):
-    """A name of a formula has no number here."""
+@dataclass(frozen=True)
+class Setting:
+    """What one rule sets: values as they are, and formulas with their text."""
+
+    values: Mapping[str, RecipeValue]
+    formulas: Sequence[tuple[str, Formula, str]]
+
+
+def setting_of(rule: Rule) -> Setting:
+    """A rule's `set`, its formulas compiled."""
+    plain: dict[str, RecipeValue] = {}
+    formulas: list[tuple[str, Formula, str]] = []
+    for name, value in (rule.then.set or {}).items():
+        if isinstance(value, str) and value.startswith("="):
+            text = value[1:].strip()
+            formulas.append((name, formula(text), f"{rule.id}: {text}"))
+        else:
+            plain[name] = RecipeValue(value=value, origin="rule", source=rule.id)
+    return Setting(plain, formulas)
 
 
 def published(architecture: Architecture) -> dict[str, RecipeValue]:
-    """What the publication states of training, as recipe values."""
+    """What the publication states of training, also under the names that models.contract.Recipe has for it."""
     source = architecture.sources[0]
     values = {name: getattr(architecture.recipe, name) for name in _PUBLISHED}
     values |= {name: getattr(architecture, name) for name in _DESIGN}
+    betas = architecture.recipe.betas
+    if betas:
+        values |= {"beta1": betas[0], "beta2": betas[1]}
+    steps = architecture.recipe.d_steps_per_g
+    if isinstance(steps, int | float) and steps >= 1 and steps == int(steps):
+        values["d_steps"] = int(steps)
     return {
         name: RecipeValue(value=list(value) if isinstance(value, tuple) else value, origin="paper", source=source)
         for name, value in values.items()
@@ -70,33 +101,52 @@ def published(architecture: Architecture) -> dict[str, RecipeValue]:
 
 
 def recipe_of(
-    paper: dict[str, RecipeValue], rules: list[Rule], facts: Facts, batch: tuple[int, str] | None
+    index: int,
+    paper: Mapping[str, RecipeValue],
+    fired: Sequence[tuple[Rule, Mask | bool]],
+    settings: Mapping[str, Setting],
+    facts: Facts,
+    room_gb: float | None,
+    gb_per_image: float,
 ) -> dict[str, RecipeValue]:
-    """The recipe on this task: the paper's values, then the batch that fits the memory, then rules in file order, formulas last."""
+    """The recipe of one architecture: the paper's values, over them the rules in file order, then memory, then formulas.
+
+    `room_gb` is the memory of one GPU and `gb_per_image` what one image in a pass takes of it, NaN where unknown.
+    """
     recipe = dict(paper)
-    names: dict[str, Any] = {
-        path.split(".", 1)[1]: value for path, value in facts.items() if path.startswith(("data.", "budget."))
-    }
-    stated = recipe.get("batch_size")
-    if stated is not None and isinstance(stated.value, int):
-        names["batch_size"] = stated.value
-    if names.get("resolution"):
-        recipe["resolution"] = RecipeValue.model_construct(value=names["resolution"], origin="default", source="the task")
-    if batch is not None:
-        recipe["images_per_pass"] = RecipeValue.model_construct(value=batch[0], origin="formula", source=batch[1])
-        names["images_per_pass"] = batch[0]
-    later: list[tuple[str, str, Rule]] = []
-    for rule in rules:
-        for name, value in (rule.then.set or {}).items():
-            if isinstance(value, str) and value.startswith("="):
-                later.append((name, value[1:].strip(), rule))
-            else:
-                recipe[name] = RecipeValue.model_construct(value=value, origin="rule", source=rule.id)
-                names[name] = value
-    for name, text, rule in later:
-        result = formula(text, names)
-        if result is not None:
-            result = round(result, 6)
-            recipe[name] = RecipeValue.model_construct(value=result, origin="formula", source=f"{rule.id}: {text}")
-            names[name] = result
+    formulas: list[tuple[str, Formula, str]] = []
+    for rule, mask in fired:
+        if mask is True or mask[index]:  # type: ignore[index]
+            setting = settings[rule.id]
+            recipe.update(setting.values)
+            formulas.extend(setting.formulas)
+    names = {name: value for name in _NAMES if (value := facts.get(f"data.{name}")) is not None}
+    for name, value in recipe.items():
+        if isinstance(value.value, int | float) and not isinstance(value.value, bool):
+            names[name] = value.value
+    if "resolution" in names:
+        recipe["resolution"] = _value(names["resolution"], "default", "the task: /data/resolution")
+    _derive(recipe, names, formulas)
+    if room_gb is not None and gb_per_image == gb_per_image:
+        fit = max(1, int((room_gb - FIXED_GB) / gb_per_image))
+        fit = min(fit, int(names.get("batch_size", fit)))
+        text = f"floor(({room_gb:g} GB - {FIXED_GB:g} GB) / {gb_per_image:.3g} GB per image), at most the batch"
+        recipe["images_per_pass"] = _value(fit, "formula", text)
+        names["images_per_pass"] = fit
+        _derive(recipe, names, [f for f in formulas if f[0] not in recipe])
     return recipe
+
+
+def _derive(recipe: dict[str, RecipeValue], names: dict[str, Any], formulas: Sequence[tuple[str, Formula, str]]) -> None:
+    for name, compute, text in formulas:
+        try:
+            result = compute(names)
+        except (KeyError, ZeroDivisionError, OverflowError):
+            continue
+        result = int(result) if result == int(result) else float(f"{result:.4g}")
+        recipe[name] = _value(result, "formula", text)
+        names[name] = result
+
+
+def _value(value: Any, origin: str, source: str) -> RecipeValue:
+    return RecipeValue.model_construct(value=value, origin=origin, source=source)  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ Mask = NDArray[np.bool_]
 Facts = dict[str, Any]
 """Every path of one task with its value; `cost.*` holds one number per architecture, NaN where unknown."""
 
+NOTHING: Facts = {}
 _ROOTS = ("task.", "data.", "budget.", "constraints.", "priorities.", "architecture.", "cost.")
 _PATH = re.compile(rf"(?:{'|'.join(r.replace('.', r'[.]') for r in _ROOTS)})[a-z_.]+")
 _BRACES = re.compile(r"\{([a-z_.]+)\}")
@@ -63,9 +64,11 @@ def facts_of_architecture(architecture: Architecture, trainable: bool) -> Facts:
     return facts
 
 
-def fill(text: str, facts: Facts) -> str:
-    """The sentence with each {path} replaced by its value."""
-    return _BRACES.sub(lambda found: _spoken(facts.get(found[1])), text) if "{" in text else text
+def fill(text: str, facts: Facts, design: Facts = NOTHING) -> str:
+    """The sentence with each {path} replaced by its value in the design or the task."""
+    if "{" not in text:
+        return text
+    return _BRACES.sub(lambda found: _spoken(design.get(found[1], facts.get(found[1]))), text)
 
 
 def _spoken(value: Any) -> str:
@@ -106,6 +109,7 @@ class Rules:
     def __init__(self, rules: Sequence[Rule], architectures: Sequence[Architecture], trainable: frozenset[str]) -> None:
         self.columns = [facts_of_architecture(a, a.slug in trainable) for a in architectures]
         self.compiled = tuple(self._compile(rule) for rule in rules)
+        self.asks_cost = any(p.startswith("cost.") for r in rules for path, t in r.when.items() for p in (path, *_paths_in(t)))
         self.by_effect: dict[str, tuple[Compiled, ...]] = {
             effect: tuple(c for c in self.compiled if getattr(c.rule.then, effect) is not None)
             for effect in ("exclude", "score", "stability", "advise", "set", "assume")

@@ -1,0 +1,74 @@
+"""Sentences about the task as a whole: from rules, and from other methods than GANs whose figures are better."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.recommend.figures import Figures
+from app.recommend.rank import Ranking
+from app.recommend.rules import Facts, fill
+from app.vocabulary import Advice, Architecture, Kind, TaskSlug
+
+if TYPE_CHECKING:
+    from app.recommend.advisor import Advisor
+
+_NAMED = 3
+"""Methods named for one task, and figures cited for each."""
+_LEAST = 2
+"""Yardsticks on which a method must be compared before it is named."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A method that is no GAN: on how many yardsticks of a task it meets GANs, on how many it beats all of them, and by which figures."""
+
+    name: str
+    wins: int
+    met: int
+    figures: tuple[str, ...]
+    source: str
+
+
+def rivals_of(figures: Figures, architectures: Sequence[Architecture]) -> dict[TaskSlug, tuple[Rival, ...]]:
+    """For every task the methods that beat every GAN on more than half of the yardsticks they share with one, most wins first."""
+    cards = {a.slug: a for a in architectures}
+    met: dict[tuple[TaskSlug, str], list[tuple[bool, int]]] = defaultdict(list)
+    order = np.argsort(figures.cell, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(figures.cell[order])) + 1):
+        best: dict[str, int] = {}
+        for i in members:
+            slug = figures.rows[i].architecture
+            if slug in cards and (slug not in best or figures.x[i] > figures.x[best[slug]]):
+                best[slug] = int(i)
+        gans = [figures.x[i] for slug, i in best.items() if cards[slug].kind is Kind.GAN]
+        for slug, i in best.items():
+            if gans and cards[slug].kind is Kind.REFERENCE:
+                met[figures.rows[i].task, slug].append((bool(figures.x[i] > max(gans)), i))
+    found: dict[TaskSlug, list[Rival]] = defaultdict(list)
+    for (task, slug), results in met.items():
+        won = [i for win, i in results if win]
+        if len(results) >= _LEAST and 2 * len(won) > len(results):
+            ids = tuple(figures.rows[i].id for i in won[:_NAMED])
+            found[task].append(Rival(cards[slug].name, len(won), len(results), ids, figures.rows[won[0]].source))
+    return {task: tuple(sorted(rivals, key=lambda r: (-r.wins, r.name))[:_NAMED]) for task, rivals in found.items()}
+
+
+def advice_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Advice, ...]:
+    """The advice of the rules that fire on the task or on a candidate, then the rivals of the task."""
+    left = ranking.left
+    out = [
+        Advice.model_construct(
+            rule_id=rule.id, benchmark_ids=(), text=fill(rule.then.advise or rule.text, facts), source=rule.sources[0]
+        )
+        for rule, mask in advisor.rules.firing("advise", facts)
+        if mask is True or bool((mask & left).any())
+    ]
+    for rival in advisor.rivals.get(facts["task.task"], ()):
+        text = f"{rival.name} is not a GAN and beats every GAN it is measured with on {rival.wins} of {rival.met} yardsticks."
+        out.append(Advice.model_construct(rule_id=None, benchmark_ids=rival.figures, text=text, source=rival.source))
+    return tuple(out)

@@ -1,0 +1,108 @@
+"""From arrays to the sentences of an answer: candidates with reasons and recipes, and the excluded with their rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.recommend.cost import estimate
+from app.recommend.rank import Ranking
+from app.recommend.recipe import recipe_of
+from app.recommend.rules import Facts, Mask, fill
+from app.vocabulary import Candidate, Excluded, Reason, Rule, Task
+
+if TYPE_CHECKING:
+    from app.recommend.advisor import Advisor
+
+FIGURES = 3
+"""Figures cited for each candidate, those of greatest weight."""
+_BATCH = 16
+"""Images per pass for which memory is predicted where the recipe states no batch: the least that trains passably."""
+
+
+def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Candidate, ...]:
+    """The first `top_k` of the order; none where no figure of the task is known."""
+    standing = ranking.standing
+    if standing is None or not ranking.order:
+        return ()
+    place = standing.task.place(facts)
+    fired = advisor.rules.firing("set", facts)
+    gpu = advisor.costs.gpus.get(task.budget.gpu or "")
+    room = task.budget.memory_gb or (gpu.memory_gb if gpu else None)
+    per_image = np.exp(advisor.costs.log_gb_per_image(task.data.resolution)[0])
+    out = []
+    for number, index in enumerate(ranking.order[: task.top_k], start=1):
+        architecture = advisor.architectures[index]
+        recipe = recipe_of(index, advisor.recipes[index], fired, advisor.settings, facts, room, float(per_image[index]))
+        batch = recipe.get("images_per_pass") or recipe.get("batch_size")
+        images = batch.value if batch is not None and isinstance(batch.value, int) else _BATCH
+        out.append(
+            Candidate.model_construct(
+                rank=number,
+                architecture=architecture.slug,
+                name=architecture.name,
+                score=round(float(ranking.score[index]), 4),
+                quality=advisor.evidence.quality(standing, place, index),
+                cost=estimate(advisor.costs, index, task.data.resolution, task.budget, images),
+                reasons=_reasons(index, facts, ranking, advisor),
+                recipe=recipe,
+                trainable=architecture.slug in advisor.knowledge.trainable,
+                licence=architecture.licence,
+            )
+        )
+    return tuple(out)
+
+
+def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:
+    """The figures of greatest weight and the rules that changed the score; `effect` is in spreads of a yardstick."""
+    reasons = []
+    assert ranking.standing is not None
+    rows, weights = ranking.standing.task.cited.get(index, ((), ()))
+    figures = advisor.evidence.figures
+    for row, weight in list(zip(rows, weights, strict=True))[:FIGURES]:
+        reasons.append(
+            Reason.model_construct(
+                rule_id=None,
+                benchmark_id=figures.rows[row].id,
+                effect=round(float(weight * figures.y[row]), 4),
+                text=advisor.said[row],
+                source=figures.rows[row].source,
+            )
+        )
+    for rule, mask in ranking.fired:
+        if touches(mask, index):
+            reasons.append(
+                Reason.model_construct(
+                    rule_id=rule.id,
+                    benchmark_id=None,
+                    effect=rule.then.score if rule.then.score is not None else rule.then.stability,
+                    text=_told(rule, index, facts, advisor),
+                    source=rule.sources[0],
+                )
+            )
+    return tuple(reasons)
+
+
+def excluded_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Excluded, ...]:
+    """Every GAN that is no candidate, with the first rule in file order that says why."""
+    out = []
+    for index in np.flatnonzero(advisor.gans & ~ranking.left):
+        rule = next(rule for rule, mask in ranking.excluding if touches(mask, int(index)))
+        out.append(
+            Excluded.model_construct(
+                architecture=advisor.architectures[index].slug,
+                rule_id=rule.id,
+                text=_told(rule, int(index), facts, advisor),
+                source=rule.sources[0],
+            )
+        )
+    return tuple(out)
+
+
+def touches(mask: Mask | bool, index: int) -> bool:
+    return mask is True or bool(mask[index])  # type: ignore[index]
+
+
+def _told(rule: Rule, index: int, facts: Facts, advisor: Advisor) -> str:
+    return fill(rule.text, facts, advisor.rules.columns[index])

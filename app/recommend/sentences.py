@@ -1,0 +1,30 @@
+"""Sentences about figures, each filled from one figure and its cell, so that each can carry the figure's id."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.recommend.evidence import Evidence
+from app.vocabulary import Benchmark
+
+
+def said_of(evidence: Evidence) -> tuple[str, ...]:
+    """One sentence for every figure: its value, where it was measured, and its place among those measured alike."""
+    figures = evidence.figures
+    order = np.lexsort((-figures.x, figures.cell))
+    start = np.concatenate([[0], np.flatnonzero(np.diff(figures.cell[order])) + 1])
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order)) - np.repeat(start, np.diff([*start, len(order)])) + 1
+    count = np.bincount(figures.cell)[figures.cell]
+    return tuple(
+        said(row, evidence.metrics.get(row.metric, row.metric), int(p), int(c))
+        for row, p, c in zip(figures.rows, place, count, strict=True)
+    )
+
+
+def said(row: Benchmark, metric: str, place: int, count: int) -> str:
+    """The sentence of one figure."""
+    who = f" of {row.architecture}" + (f" ({row.variant})" if row.variant else "")
+    at = f", {row.resolution} px" if row.resolution else ""
+    samples = f", {row.train_samples:,} samples" if row.train_samples else ""
+    return f"{metric} {row.value:g}{who} on {row.dataset}{at}{samples}: place {place} of {count} measured alike ({row.protocol})."

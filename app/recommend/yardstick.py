@@ -1,0 +1,51 @@
+"""From a standing to a figure: the level and spread of a yardstick turn one into the other, with an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from app.recommend.figures import SHRINK
+from app.recommend.hierarchy import FIGURE_VARIANCE
+from app.recommend.linear import Array
+
+LEVEL = 0.8
+WIDTH = 1.0
+"""Factor on the interval that brings its coverage in the backtest to LEVEL."""
+
+
+def cautious(mean: Array, variance: Array) -> Array:
+    """The standing reached in three cases of four: what is little known must promise more to be named first."""
+    return mean - _QUARTILE * np.sqrt(variance)
+
+
+_QUARTILE = float(stats.norm.ppf(0.75))
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What the figures of one yardstick say of it: x = level + spread x standing. `count` figures are behind it."""
+
+    level: float
+    spread: float
+    count: int
+
+    def interval(self, standing: float, variance: float) -> tuple[float, float, float]:
+        """Low, expected and high x of a new figure, given the mean and variance of its standing."""
+        scatter = variance + FIGURE_VARIANCE * (1 + 1 / self.count)
+        reach = WIDTH * float(_QUANTILE[min(self.count, len(_QUANTILE) - 1)]) * np.sqrt(scatter)
+        middle = self.level + self.spread * standing
+        return middle - self.spread * reach, middle, middle + self.spread * reach
+
+
+_QUANTILE = np.array([0.0, *stats.t.ppf(0.5 + LEVEL / 2, np.arange(64) + SHRINK)])
+"""By number of figures: the spread is estimated from them and from SHRINK figures' worth of the metric's usual spread."""
+
+
+def yardstick_of(x: Array, standing: Array, usual: float) -> Yardstick:
+    """The yardstick of figures x with expected standings, both (k,); `usual` is the usual spread of the metric."""
+    k = len(x)
+    spread = float(np.sqrt((((x - x.mean()) ** 2).sum() + SHRINK * usual**2) / (k - 1 + SHRINK)))
+    return Yardstick(float((x - spread * standing).mean()), spread, k)
