@@ -131,7 +131,7 @@ def duel(
             with torch.set_grad_enabled("generator" in turn.due):
                 real = turn.real["image"]
                 images: Tensor = generator(latent(len(real), recipe.latent_dim, device=real.device))
-                return images
+                return images.float()  # as real ones are, also under bf16
 
         made: Tensor = turn.once("fakes", make)
         return made

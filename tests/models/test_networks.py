@@ -44,6 +44,14 @@ def test_a_step_works_and_samples_have_the_shape_of_the_data(architecture: str, 
     assert all(value == value for value in game.losses().values())
 
 
+def test_half_precision_keeps_weights_and_samples_whole(architecture: str) -> None:
+    one = tiny.recipe(architecture, resolution=16, precision="bf16", augment=("translation",), gradient_penalty=10.0)
+    game = tiny.moved(tiny.game(one), 2)
+    assert all(value == value for value in game.losses().values())
+    assert {p.dtype for network in game.networks.values() for p in network.parameters()} == {torch.float32}
+    assert tiny.pictures(game, 2).dtype == torch.float32
+
+
 def test_every_parameter_gets_a_gradient(architecture: str) -> None:
     game = tiny.moved(tiny.game(tiny.recipe(architecture, d_steps=2)), 2)
     for name, network in game.networks.items():
