@@ -18,6 +18,7 @@ from rich.table import Table
 
 from app.client import Client
 from app.errors import NotReady
+from app.settings import settings
 from app.vocabulary import Recommendation
 
 START_SECONDS = 60.0
@@ -30,7 +31,10 @@ def local_service(workers: int = 1) -> Iterator[Client]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--workers", str(workers)]
-    service = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    log = settings().data_dir.absolute() / "service.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as lines:
+        service = subprocess.Popen(command, stdout=lines, stderr=lines)
     try:
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
         while True:
@@ -38,7 +42,7 @@ def local_service(workers: int = 1) -> Iterator[Client]:
                 if httpx.get(f"{url}/healthz", timeout=5).status_code == 200:
                     break
             if service.poll() is not None or time.monotonic() > deadline:
-                raise NotReady("the local service did not start; `gan-advisor serve` shows why")
+                raise NotReady(f"the local service did not start; {log} shows why")
             time.sleep(0.1)
         with Client(url) as client:
             yield client
@@ -112,7 +116,7 @@ class Watcher:
             if not self._console.is_terminal and time.monotonic() - self._spoken > 5:
                 self._spoken = time.monotonic()
                 self._console.print(f"{100 * data.get('fraction', 0):3.0f} %  {text}", highlight=False)
-        elif kind not in ("checkpoint", "samples"):
+        elif kind not in ("checkpoint", "samples", "verdict", "succeeded"):  # the verdict is said at the end
             self._console.print(f"{kind}: {summary(data)}", highlight=False)
 
 
