@@ -16,7 +16,8 @@ CONFIDENCE = 0.95
 METRICS: Mapping[str, tuple[str, str, float]] = {"image": ("kid_efflite0_112", "min", 0.25)}
 """By data type: metric, direction, and the least difference that counts."""
 SEED_NOISE = 0.2
-"""Standard deviation of a trained network's figure over seeds, relative to the figure. A fitted baseline has none."""
+"""Standard deviation of a trained network's figure over seeds, relative to the figure: measured on mnist-5k after 16 kimg, 9 % for
+DCGAN over five seeds and 17 % for SNGAN over three, sampling included. A fitted baseline has none."""
 
 CPU_RESOLUTIONS = (8, 16, 32)
 CPU_WIDTH_DIVISOR = 4

@@ -43,7 +43,7 @@ class Crew:
 
 @pytest.fixture
 def crew(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
-    short = {"HEARTBEAT_SECONDS": "0.4", "LEASE_SECONDS": "8", "POLL_SECONDS": "0.1", "SLOTS": "4"}
+    short = {"HEARTBEAT_SECONDS": "0.4", "LEASE_SECONDS": "6", "POLL_SECONDS": "0.1", "SLOTS": "4"}
     for name, value in short.items():
         monkeypatch.setenv(f"GAN_ADVISOR_{name}", value)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 
+import pytest
+
 from app import db
 from app.settings import settings
 from app.validations import engine, record, store
@@ -113,6 +115,7 @@ def test_a_running_validation_is_canceled_within_five_seconds(crew: Crew) -> Non
     assert kinds(made.id)[-1] == "canceled"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the store has no part in it
 def test_a_child_that_fails_ends_its_validation_with_the_reason_and_the_worker_goes_on(crew: Crew, folder: Path) -> None:
     (folder / "broken").mkdir()
     (folder / "broken" / "cat.png").write_bytes(b"no picture at all")
