@@ -519,7 +519,8 @@ class Flip(Word):
     value: Any
     winner: Slug
     text: str
-    rule_id: str | None = None
+    rule_id: str | None = Field(None, description="The rule that excludes the former first or lets the new one in.")
+    benchmark_ids: tuple[str, ...] = Field((), description="Figures of the new first, where figures alone decide.")
 
 
 class KnowledgeStamp(Word):

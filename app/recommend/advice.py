@@ -25,7 +25,7 @@ _LEAST = 2
 
 @dataclass(frozen=True)
 class Rival:
-    """A method that is no GAN: on how many yardsticks of a task it meets GANs, on how many it beats all of them, and by which figures."""
+    """A method that is no GAN: on how many yardsticks of a task it meets GANs and on how many it beats all, by which figures."""
 
     name: str
     wins: int

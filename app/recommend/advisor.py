@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.recommend.advice import Rival, advice_of, rivals_of
-from app.recommend.answer import candidates_of, excluded_of
+from app.recommend.answer import candidates_of, excluded_of, flips_of
 from app.recommend.cost import Costs, fit_costs
 from app.recommend.describe import describe
 from app.recommend.evidence import Evidence, fit_evidence
-from app.recommend.flips import changes, flip
 from app.recommend.linear import Array
 from app.recommend.rank import FAR, Ranking, rank
 from app.recommend.recipe import Setting, published, setting_of
-from app.recommend.rules import Facts, Mask, Rules
+from app.recommend.rules import Mask, Rules, facts_of, paths_of
 from app.recommend.sentences import said_of
 from app.recommend.stability import fit_stability
 from app.vocabulary import (
     Architecture,
     Benchmark,
-    Flip,
+    Excluded,
     Kind,
     Knowledge,
     KnowledgeStamp,
-    Recommendation,
     RecipeValue,
+    Recommendation,
     Task,
     TaskSlug,
 )
@@ -50,6 +49,10 @@ class Advisor:
     costs: Costs
     recipes: tuple[dict[str, RecipeValue], ...]
     rivals: dict[TaskSlug, tuple[Rival, ...]]
+    words: dict[str, tuple[str, ...]]
+    """Paths of the task that the text of a rule speaks of."""
+    sayings: dict[tuple[object, ...], Excluded] = field(default_factory=dict, compare=False, repr=False)
+    """Sentences made before, by rule, architecture and the values of those paths; a memo, it changes no answer."""
 
 
 def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor:
@@ -73,14 +76,15 @@ def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor
         costs=fit_costs(knowledge, architectures),
         recipes=tuple(published(a) for a in architectures),
         rivals=rivals_of(evidence.figures, architectures),
+        words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
     )
 
 
 def recommend(task: Task, advisor: Advisor) -> Recommendation:
     """The ranked, cited answer to a task. Pure: the same task and knowledge give the same answer. Raises TaskError alone."""
     described, assumptions, facts = describe(task, advisor.rules, advisor.knowledge)
-    ranking = _rank(facts, advisor)
-    abstained = _abstains(ranking)
+    ranking = rank(facts, advisor)
+    abstained = _abstains(ranking, advisor)
     return Recommendation.model_construct(
         id=hashlib.sha256((task.model_dump_json() + advisor.digest).encode()).hexdigest()[:32],
         knowledge=KnowledgeStamp.model_construct(version=advisor.knowledge.version, sha256=advisor.knowledge.sha256),
@@ -91,31 +95,22 @@ def recommend(task: Task, advisor: Advisor) -> Recommendation:
         candidates=candidates_of(described, facts, ranking, advisor),
         excluded=excluded_of(facts, ranking, advisor),
         advice=advice_of(facts, ranking, advisor),
-        flips=() if abstained else _flips(facts, ranking, advisor),
+        flips=() if abstained else flips_of(facts_of(task), facts, ranking, advisor),
     )
 
 
-def _rank(facts: Facts, advisor: Advisor) -> Ranking:
-    return rank(facts, advisor.rules, advisor.evidence, advisor.costs, advisor.stability, advisor.gans)
-
-
-def _abstains(ranking: Ranking) -> str | None:
+def _abstains(ranking: Ranking, advisor: Advisor) -> str | None:
     if not ranking.order:
-        return "Every architecture is excluded by a rule; `excluded` names them."
+        rules = ", ".join(rule.id for rule, _ in ranking.excluding)
+        return f"Every architecture is excluded; the rules that do it are {rules}."
+    if ranking.standing is None:
+        return "No figure of this task is known that compares two architectures."
     if ranking.distance > FAR:
-        return f"No figure is near this task: the distance of the first candidate is {ranking.distance:.2f}, above {FAR}."
+        first = ranking.order[0]
+        rows, _ = ranking.standing.task.cited[first]
+        near = advisor.evidence.figures.rows[rows[0]].id if len(rows) else "none"
+        return (
+            f"No figure is near: {advisor.architectures[first].name}, first in the order, is {ranking.distance:.2f} away "
+            f"from what is known, above {FAR}; the nearest figure is {near}."
+        )
     return None
-
-
-def _flips(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Flip, ...]:
-    first = ranking.order[0]
-
-    def winner(changed: Facts) -> int | None:
-        other = _rank(changed, advisor)
-        return None if _abstains(other) else other.order[0]
-
-    names = advisor.architectures
-    return tuple(
-        flip(path, value, names[index].slug, names[first].name, names[index].name, None)
-        for path, value, index in changes(facts, first, winner)
-    )

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.recommend.cost import estimate
-from app.recommend.rank import Ranking
+from app.recommend.describe import complete
+from app.recommend.flips import changes
+from app.recommend.rank import Ranking, rank
 from app.recommend.recipe import recipe_of
-from app.recommend.rules import Facts, Mask, fill
-from app.vocabulary import Candidate, Excluded, Reason, Rule, Task
+from app.recommend.rules import Facts, Mask, fill, spoken
+from app.vocabulary import Candidate, Excluded, Flip, Reason, Rule, Task
 
 if TYPE_CHECKING:
     from app.recommend.advisor import Advisor
 
 FIGURES = 3
 """Figures cited for each candidate, those of greatest weight."""
+_KEPT = 50_000
 _BATCH = 16
 """Images per pass for which memory is predicted where the recipe states no batch: the least that trains passably."""
 
@@ -57,8 +60,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
 def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:
     """The figures of greatest weight and the rules that changed the score; `effect` is in spreads of a yardstick."""
     reasons = []
-    assert ranking.standing is not None
-    rows, weights = ranking.standing.task.cited.get(index, ((), ()))
+    rows, weights = ranking.standing.task.cited.get(index, ((), ())) if ranking.standing else ((), ())
     figures = advisor.evidence.figures
     for row, weight in list(zip(rows, weights, strict=True))[:FIGURES]:
         reasons.append(
@@ -70,7 +72,7 @@ def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tu
                 source=figures.rows[row].source,
             )
         )
-    for rule, mask in ranking.fired:
+    for rule, mask in ranking.scoring:
         if touches(mask, index):
             reasons.append(
                 Reason.model_construct(
@@ -86,15 +88,54 @@ def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tu
 
 def excluded_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Excluded, ...]:
     """Every GAN that is no candidate, with the first rule in file order that says why."""
+    out: list[Excluded] = []
+    remaining = advisor.gans & ~ranking.left
+    for rule, mask in ranking.excluding:
+        hit = remaining & mask
+        remaining = remaining & ~hit
+        out.extend(_excluded(rule, index, facts, advisor) for index in np.flatnonzero(hit).tolist())
+    return tuple(out)
+
+
+def _excluded(rule: Rule, index: int, facts: Facts, advisor: Advisor) -> Excluded:
+    """Kept for the next answer: on one task most architectures are excluded by the same rule in the same words."""
+    key = (rule.id, index, *(facts.get(path) for path in advisor.words[rule.id]))
+    found = advisor.sayings.get(key)
+    if found is None:
+        if len(advisor.sayings) > _KEPT:
+            advisor.sayings.clear()
+        found = advisor.sayings[key] = Excluded.model_construct(
+            architecture=advisor.architectures[index].slug,
+            rule_id=rule.id,
+            text=_told(rule, index, facts, advisor),
+            source=rule.sources[0],
+        )
+    return found
+
+
+def flips_of(asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Flip, ...]:
+    """The smallest changes that change rank 1, each applied once more to the request and explained by a rule or by figures."""
     out = []
-    for index in np.flatnonzero(advisor.gans & ~ranking.left):
-        rule = next(rule for rule, mask in ranking.excluding if touches(mask, int(index)))
+    first = ranking.order[0]
+    for path, value, index in changes(asked, facts, ranking, advisor):
+        changed = asked | {path: value}
+        complete(changed, advisor.rules)
+        after = rank(changed, advisor)
+        if not after.order or after.order[0] != index or after.standing is None:
+            continue
+        rules = [r for r, mask in after.excluding if touches(mask, first)]
+        rules += [r for r, mask in ranking.excluding if touches(mask, index)]
+        rows, _ = after.standing.task.cited.get(index, ((), ()))
+        before, now = advisor.architectures[first], advisor.architectures[index]
         out.append(
-            Excluded.model_construct(
-                architecture=advisor.architectures[index].slug,
-                rule_id=rule.id,
-                text=_told(rule, int(index), facts, advisor),
-                source=rule.sources[0],
+            Flip.model_construct(
+                pointer="/" + path.replace(".", "/"),
+                value=value,
+                winner=now.slug,
+                text=f"With {path.split('.')[1]} {spoken(value)} instead of {spoken(facts.get(path))}, {now.name} is first, "
+                f"not {before.name}.",
+                rule_id=rules[0].id if rules else None,
+                benchmark_ids=() if rules else tuple(advisor.evidence.figures.rows[row].id for row in rows[:FIGURES]),
             )
         )
     return tuple(out)

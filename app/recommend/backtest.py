@@ -94,15 +94,14 @@ def _report(
         if figures is None or posterior is None:
             continue
         additive = _additive(figures)
-        for group in groups:
-            scores.append((group.task, _scores(group, posterior, layout.designs, count, additive)))
+        scores += [(g.task, _scores(g, posterior, layout.designs, count, additive)) for g in groups]
     by_task = {task: _mean([s for t, s in scores if t == task]) for task in sorted({t for t, _ in scores})}
     return {**_mean([s for _, s in scores]), "by_task": by_task, "unknown_architectures": len(unknown)}
 
 
 def _fit(rows: Sequence[Benchmark], kept: Array, layout: Layout, knowledge: Knowledge) -> tuple[Figures, Posterior]:
     index = np.flatnonzero(kept)
-    figures = figures_of([rows[i] for i in index], knowledge.metrics)
+    figures = figures_of([rows[i] for i in index.tolist()], knowledge.metrics)
     figures = Figures(**{**figures.__dict__, "index": index[figures.index]})
     return figures, layout.fit(figures)
 

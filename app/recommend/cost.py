@@ -8,16 +8,19 @@ The slopes are estimated from the rows. A design without a row of its own or of 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.recommend.linear import Array, Effects, Index, fit_effects
+from app.recommend.linear import Array, Effects, Level, fit_effects
 from app.recommend.recipe import FIXED_GB
+from app.recommend.rules import Mask
 from app.vocabulary import Architecture, CostEstimate, Gpu, Interval, Knowledge, Limits
 
 Z80 = 1.2816
+_CITED = 3
 _UNKNOWN = Interval(low=None, expected=None, high=None)
 
 
@@ -27,21 +30,20 @@ class Costs:
 
     hours: Effects
     memory: Effects
-    hours_known: Array
-    memory_known: Array
+    hours_known: Mask
+    memory_known: Mask
     sources: tuple[tuple[str, ...], ...]
     gpus: dict[str, Gpu]
-    native: Array
 
     def log_hours(self, resolution: int | None, gpu: Gpu | None) -> tuple[Array, Array]:
         """Natural log of GPU-hours to train at a resolution, and its standard deviation; NaN where unknown."""
         mean, sd = self.hours.at(np.array([1.0, _octaves(resolution), _speed(gpu)]))
-        return np.where(self.hours_known > 0, mean, np.nan), np.hypot(sd, self.hours.noise)
+        return np.where(self.hours_known, mean, np.nan), np.hypot(sd, self.hours.noise)
 
     def log_gb_per_image(self, resolution: int | None) -> tuple[Array, Array]:
         """Natural log of GB per image in a pass, and its standard deviation; NaN where unknown."""
         mean, sd = self.memory.at(np.array([1.0, _octaves(resolution)]))
-        return np.where(self.memory_known > 0, mean, np.nan), np.hypot(sd, self.memory.noise)
+        return np.where(self.memory_known, mean, np.nan), np.hypot(sd, self.memory.noise)
 
 
 def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Costs:
@@ -64,36 +66,32 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
             known = gpus.get(figure.gpu_type or "")
             hours.append((figure.architecture, figure.resolution, known, figure.gpu_hours, figure.source))
     family = {a.slug: a.family for a in knowledge.architectures.values()}
-    slugs = [a.slug for a in architectures]
-    families = [a.family for a in architectures]
-
-    def level(names: list[str], rows: list[str], scale: list[float]) -> tuple[Index, Index, Array]:
-        index = {name: i for i, name in enumerate(sorted({*names, *rows}))}
-        return np.array([index[r] for r in rows], np.intp), np.array([index[n] for n in names], np.intp), np.array(scale)
+    slugs, families = [a.slug for a in architectures], [a.family for a in architectures]
 
     def effects(names: list[str], x: Array, y: Array, wide: list[float], noise: float) -> Effects:
-        everyone = level(["all"] * len(slugs), ["all"] * len(names), [10.0] * len(wide))
-        kin = level(families, [family.get(n, n) for n in names], wide)
-        own = level(slugs, names, [w / 2 for w in wide])
-        return fit_effects(x, y, [everyone, kin, own], noise)
+        levels = [
+            Level(["all"] * len(names), ["all"] * len(slugs), [10.0] * len(wide)),
+            Level([family.get(n, n) for n in names], families, wide),
+            Level(names, slugs, [w / 2 for w in wide]),
+        ]
+        return fit_effects(x, y, levels, noise)
 
     x_hours = np.array([[1.0, _octaves(r), _speed(g)] for _, r, g, _, _ in hours]).reshape(-1, 3)
     x_memory = np.array([[1.0, _octaves(r)] for _, r, _ in memory]).reshape(-1, 2)
     timed, weighed = {h[0] for h in hours}, {m[0] for m in memory}
     kin_timed, kin_weighed = {family.get(n) for n in timed}, {family.get(n) for n in weighed}
+    by_slug: dict[str, list[str]] = defaultdict(list)
+    by_family: dict[str, list[str]] = defaultdict(list)
+    for name, *_, source in hours:
+        by_slug[name].append(source)
+        by_family[family.get(name, name)].append(source)
     return Costs(
         hours=effects([h[0] for h in hours], x_hours, np.log([h[3] for h in hours]), [1.5, 0.3, 0.05], 0.6),
         memory=effects([m[0] for m in memory], x_memory, np.log([m[2] for m in memory]), [1.0, 0.2], 0.3),
-        hours_known=np.array([float(a.slug in timed or a.family in kin_timed) for a in architectures]),
-        memory_known=np.array([float(a.slug in weighed or a.family in kin_weighed) for a in architectures]),
-        sources=tuple(
-            tuple(dict.fromkeys(s for n, *_, s in hours if n == a.slug or (a.slug not in timed and family.get(n) == a.family)))[
-                :3
-            ]
-            for a in architectures
-        ),
+        hours_known=np.array([a.slug in timed or a.family in kin_timed for a in architectures], bool),
+        memory_known=np.array([a.slug in weighed or a.family in kin_weighed for a in architectures], bool),
+        sources=tuple(tuple(dict.fromkeys(by_slug.get(a.slug) or by_family[a.family]))[:_CITED] for a in architectures),
         gpus=gpus,
-        native=np.array([float(max(a.resolution.typical, default=256)) for a in architectures]),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.recommend.rules import Facts, Rules, facts_of, fill
-from app.vocabulary import Assumption, Knowledge, Task
+from app.vocabulary import Assumption, Knowledge, Rule, Task
+
+_PARTS = ("data", "budget", "constraints", "priorities")
 
 
 class TaskError(ValueError):
@@ -22,23 +24,31 @@ def describe(task: Task, rules: Rules, knowledge: Knowledge) -> tuple[Task, tupl
     Raises TaskError where the task names an unknown GPU or architecture, or does not go with its data.
     """
     facts = facts_of(task)
-    assumptions: dict[str, Assumption] = {}
+    made = complete(facts, rules)
+    assumptions = tuple(
+        Assumption.model_construct(pointer=pointer, value=value, because=fill(rule.text, facts), rule_id=rule.id)
+        for pointer, (value, rule) in made.items()
+    )
+    if made:
+        task = _filled(task, {pointer: value for pointer, (value, _) in made.items()})
+        facts = facts_of(task)
+    _check(task, knowledge)
+    return task, assumptions, facts
+
+
+def complete(facts: Facts, rules: Rules) -> dict[str, tuple[Any, Rule]]:
+    """Fills the gaps of facts in place; returns pointer -> (value, rule). The first rule in file order wins, until none adds."""
+    made: dict[str, tuple[Any, Rule]] = {}
     while True:
-        before = len(assumptions)
+        before = len(made)
         for rule, _ in rules.firing("assume", facts):
             for pointer, value in (rule.then.assume or {}).items():
                 path = _path(pointer)
-                if facts.get(path) is None and path in facts:
+                if path in facts and facts[path] is None:
                     facts[path] = value
-                    text = fill(rule.text, facts)
-                    assumptions[pointer] = Assumption(pointer=pointer, value=value, because=text, rule_id=rule.id)
-        if len(assumptions) == before:
-            break
-    if assumptions:
-        task = _filled(task, {pointer: a.value for pointer, a in assumptions.items()})
-        facts = facts_of(task)
-    _check(task, knowledge)
-    return task, tuple(assumptions.values()), facts
+                    made[pointer] = value, rule
+        if len(made) == before:
+            return made
 
 
 def _path(pointer: str) -> str:
@@ -47,13 +57,11 @@ def _path(pointer: str) -> str:
 
 
 def _filled(task: Task, values: dict[str, Any]) -> Task:
-    body = task.model_dump()
+    """The task with values put in, checked as if the user had given them."""
+    body: dict[str, Any] = {"task": task.task} | {part: dict(getattr(task, part)) for part in _PARTS} | {"top_k": task.top_k}
     for pointer, value in values.items():
         *parents, name = pointer.strip("/").split("/")
-        part = body
-        for parent in parents:
-            part = part[parent]
-        part[name] = value
+        (body[parents[0]] if parents else body)[name] = value
     return Task.model_validate(body)
 
 
@@ -66,9 +74,9 @@ def _check(task: Task, knowledge: Knowledge) -> None:
         raise TaskError("#/data/type", f"{task.task} takes data of type {' or '.join(types)}, not {task.data.type}", types)
     if task.budget.gpu is not None and task.budget.gpu not in knowledge.gpus:
         raise TaskError("#/budget/gpu", f"{task.budget.gpu!r} is not a known GPU", sorted(knowledge.gpus))
-    for field in ("exclude", "include"):
-        for index, slug in enumerate(getattr(task.constraints, field)):
+    for name in ("exclude", "include"):
+        for index, slug in enumerate(getattr(task.constraints, name)):
             if slug not in knowledge.architectures:
                 raise TaskError(
-                    f"#/constraints/{field}/{index}", f"{slug!r} is not a known architecture", sorted(knowledge.architectures)
+                    f"#/constraints/{name}/{index}", f"{slug!r} is not a known architecture", sorted(knowledge.architectures)
                 )

@@ -1,4 +1,4 @@
-"""What the figures say of every architecture on every task, worked out once: mean, variance, weights, and yardsticks to read them on."""
+"""What the figures say of every architecture on every task, worked out once: mean, variance, weights, yardsticks to read them on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.recommend.designs import PLENTY, Design, Question, designs_of, scarcity
 from app.recommend.figures import Figures, figures_of, quality_rows
 from app.recommend.hierarchy import PRIOR, Layout, Posterior
 from app.recommend.linear import Array, Index
-from app.recommend.rules import Facts
+from app.recommend.rules import Facts, Mask
 from app.recommend.yardstick import LEVEL, Yardstick, yardstick_of
 from app.vocabulary import Architecture, Benchmark, Knowledge, Quality, TaskMetric, TaskSlug, Weighted
 
@@ -35,8 +35,12 @@ class Place:
 
 @dataclass(frozen=True)
 class TaskEvidence:
-    """Standings on one task. Arrays over architectures; a pair or triple is a polynomial in the scarcity of samples."""
+    """Standings on one task. Arrays over architectures; a pair or triple is a polynomial in the scarcity of samples.
 
+    `shown` marks those with a figure of their own on the task; `far` is the variance where nothing is known.
+    """
+
+    shown: Mask
     mean: Array
     variance: Array
     far: Array
@@ -48,8 +52,9 @@ class TaskEvidence:
         """Mean, variance and distance of every architecture for the samples of a task."""
         few = scarcity(facts.get("data.samples"))
         powers = np.array([1.0, few, few * few])
-        distance = np.clip((self.variance @ powers) / (self.far @ powers), 0.0, 1.0)
-        return Standing(self, self.mean @ powers[:2], self.primary @ powers[:2], self.variance @ powers, distance)
+        variance = self.variance @ powers
+        distance = np.minimum(variance / (self.far @ powers), 1.0)
+        return Standing(self, self.mean @ powers[:2], self.primary @ powers[:2], variance, distance)
 
     def place(self, facts: Facts) -> Place | None:
         """The yardstick nearest to the task in resolution and samples, the best furnished first."""
@@ -155,13 +160,12 @@ def _task(
     unseen = sum(w * u for w, (_, u) in zip(weight, parts, strict=True))
     scarce, scarce_unseen = features(first, PLENTY // 10)
     slope = scarce - parts[0][0]
-    trend = np.array([term.startswith(("year", "line")) for term, _ in layout.column])
     mean, variance = np.zeros((len(architectures), 2)), np.ones((len(architectures), 3))
     primary, far = np.zeros((len(architectures), 2)), np.ones((len(architectures), 3))
     mean[able] = np.column_stack([plenty @ posterior.mean, slope @ posterior.mean])
     primary[able] = np.column_stack([parts[0][0] @ posterior.mean, slope @ posterior.mean])
     extra = np.maximum(scarce_unseen - parts[0][1], 0.0)
-    own, own_slope = plenty.multiply(~trend).tocsr(), slope.multiply(~trend).tocsr()
+    own, own_slope = plenty.multiply(~layout.trend).tocsr(), slope.multiply(~layout.trend).tocsr()
     variance[able] = _quadratic(own, own_slope, posterior.covariance) + np.column_stack([unseen, 0 * extra, extra])
     settled = sum(v for k, v in PRIOR.items() if not k.startswith(("year", "line")) and "scarcity" not in k)
     far[able] = [settled, 0.0, PRIOR["architecture scarcity"] + PRIOR["family scarcity"]]
@@ -170,7 +174,9 @@ def _task(
     for column, index in enumerate(able):
         top = np.argsort(-np.abs(pull[:, column]), kind="stable")[:CITED]
         cited[index] = (top, pull[top, column])
-    return TaskEvidence(mean, variance, far, primary, cited, places)
+    named = {figures.rows[i].architecture for i in rows}
+    shown = np.array([a.slug in named for a in architectures], bool)
+    return TaskEvidence(shown, mean, variance, far, primary, cited, places)
 
 
 def _quadratic(base: sparse.csr_matrix, slope: sparse.csr_matrix, covariance: Array) -> Array:

@@ -134,7 +134,7 @@ def figures_of(
     keep = np.flatnonzero(count > 1)
     _, cells = labels(cell[keep].tolist())
     return Figures(
-        rows=tuple(rows[i] for i in keep),
+        rows=tuple(rows[i] for i in keep.tolist()),
         index=keep,
         x=x[keep],
         y=(deviation / spread)[keep],

@@ -1,4 +1,4 @@
-"""The smallest change of one field of the task that changes rank 1: searched on a grid, narrowed by halving, and applied to be sure."""
+"""The smallest change of one field of the task that changes rank 1: searched on a grid, narrowed by halving, each by applying it."""
 
 from __future__ import annotations
 
@@ -6,92 +6,100 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.recommend.describe import complete
+from app.recommend.rank import FAR, Fitted, Probe, Ranking, rank
 from app.recommend.rules import Facts
-from app.vocabulary import Flip, Labels, LicenceNeed
+from app.vocabulary import Labels, LicenceNeed
 
-Winner = Callable[[Facts], int | None]
-"""Rank 1 of a task given by its facts, as an index; None where the advisor abstains or nothing is left."""
+First = Callable[[Any], int | None]
+"""Rank 1, as an index, with a value put in; None where the advisor abstains or nothing is left."""
 
-_ROUND = 2
-"""Significant digits of a reported value."""
+_DIGITS = 2
+"""Significant digits of a value found by halving."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A number of the task, with the values tried, nearest first in each direction."""
+    """A number of the task and the values tried. Between them the flip is narrowed down, unless only these values make sense."""
 
     path: str
     grid: Sequence[float]
     whole: bool = True
+    between: bool = True
 
 
 AXES = (
-    Axis("data.samples", (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 1_000_000)),
-    Axis("data.resolution", (16, 32, 64, 128, 256, 512, 1024, 2048)),
-    Axis("budget.memory_gb", (4, 6, 8, 11, 16, 24, 40, 80), whole=False),
-    Axis("budget.gpu_hours", (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000), whole=False),
+    Axis("data.samples", (50, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000)),
+    Axis("data.resolution", (16, 32, 64, 128, 256, 512, 1024), between=False),
+    Axis("budget.memory_gb", (4, 8, 12, 16, 24, 40, 80), whole=False, between=False),
+    Axis("budget.gpu_hours", (1, 10, 100, 1_000, 10_000), whole=False),
 )
 CHOICES: dict[str, Sequence[Any]] = {"data.labels": tuple(Labels), "constraints.licence": tuple(LicenceNeed)}
-RESOLUTIONS = "data.resolution"
 
 
-def changes(facts: Facts, first: int, winner: Winner) -> Iterator[tuple[str, Any, int]]:
-    """For every field, the nearest value at which another architecture is first: (path, value, index of the new winner)."""
+def changes(asked: Facts, facts: Facts, base: Ranking, fitted: Fitted) -> Iterator[tuple[str, Any, int]]:
+    """For every field, up and down, the nearest value at which another is first: (path, value, index of the new first).
+
+    `asked` are the facts as the user gave them, `facts` the completed ones that `base` ranks.
+    """
+    first = base.order[0]
     for axis in AXES:
         now = facts.get(axis.path)
         if now is None:
             continue
+        if fitted.rules.assumes_from(axis.path):
+            other_first = _asking(asked, axis.path, fitted)
+        else:
+            probe = Probe(facts, axis.path, base, fitted)
+            if probe.idle:
+                continue
+            other_first = probe.first
         for grid in ([v for v in axis.grid if v > now], [v for v in reversed(axis.grid) if v < now]):
-            found = _along(axis, now, grid, facts, first, winner)
+            found = _along(axis, now, grid, first, other_first)
             if found is not None:
                 yield (axis.path, *found)
     for path, choices in CHOICES.items():
+        other_first = _asking(asked, path, fitted)
         for value in choices:
-            if value != facts.get(path):
-                other = winner(facts | {path: value})
-                if other is not None and other != first:
-                    yield path, value, other
-                    break
+            other = other_first(value) if value != facts.get(path) else first
+            if other is not None and other != first:
+                yield path, value, other
+                break
 
 
-def _along(axis: Axis, now: float, grid: Sequence[float], facts: Facts, first: int, winner: Winner) -> tuple[float, int] | None:
+def _asking(asked: Facts, path: str, fitted: Fitted) -> First:
+    """Rank 1 found the long way: the changed request, completed and ranked."""
+
+    def first(value: Any) -> int | None:
+        facts = asked | {path: value}
+        complete(facts, fitted.rules)
+        if facts["task.task"] is None:
+            return None
+        ranking = rank(facts, fitted)
+        return ranking.order[0] if ranking.order and ranking.distance <= FAR else None
+
+    return first
+
+
+def _along(axis: Axis, now: float, grid: Sequence[float], first: int, other_first: First) -> tuple[float, int] | None:
     near: float = now
     for far in grid:
-        other = winner(facts | {axis.path: far})
-        if other is None or other == first:
-            near = far
-            continue
-        if axis.path == RESOLUTIONS:
-            return far, other
-        return _narrow(axis, near, far, other, facts, first, winner)
+        other = other_first(far)
+        if other is not None and other != first:
+            return _narrow(axis, near, far, other, first, other_first) if axis.between else (far, other)
+        near = far
     return None
 
 
-def _narrow(axis: Axis, near: float, far: float, other: int, facts: Facts, first: int, winner: Winner) -> tuple[float, int]:
-    """Halves [near, far] geometrically while the middle, rounded, is a new value."""
+def _narrow(axis: Axis, near: float, far: float, other: int, first: int, other_first: First) -> tuple[float, int]:
+    """Halves [near, far] on a log scale until no rounded value is left between."""
     while True:
-        middle = float(f"{(near * far) ** 0.5:.{_ROUND}g}")
+        middle = float(f"{(near * far) ** 0.5:.{_DIGITS}g}")
         middle = int(middle) if axis.whole else middle
         if not min(near, far) < middle < max(near, far):
             return far, other
-        found = winner(facts | {axis.path: middle})
+        found = other_first(middle)
         if found is None or found == first:
             near = middle
         else:
             far, other = middle, found
-
-
-def sentence(path: str, value: Any, before: str, after: str) -> str:
-    """What a flip says."""
-    shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{value}"
-    return f"With {path} at {shown} the first choice is {after}, not {before}."
-
-
-def flip(path: str, value: Any, winner: str, before: str, after: str, rule_id: str | None) -> Flip:
-    return Flip.model_construct(
-        pointer="/" + path.replace(".", "/"),
-        value=value,
-        winner=winner,
-        text=sentence(path, value, before, after),
-        rule_id=rule_id,
-    )

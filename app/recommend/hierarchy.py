@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from app.recommend.designs import Case, Design, effects, is_own, nuisances
@@ -53,7 +54,7 @@ NUISANCE: Variances = {
     "own": 0.037,
     "noise": 0.151,
 }
-"""Variance, within one publication, of what another would not repeat. `cell` takes the level out; `own`: authors on their own method."""
+"""Variance, within one publication, of what another would not repeat; `cell` takes the level out, `own` is flattery."""
 FIGURE_VARIANCE = sum(v for k, v in NUISANCE.items() if k != "cell")
 """By how much one new figure scatters around its prediction, in squared spreads of its cell."""
 
@@ -94,6 +95,11 @@ class Layout:
     def variance(self) -> Array:
         """Prior variance of each effect in `column`."""
         return np.array([self.prior[term] for term, _ in self.column])
+
+    @cached_property
+    def trend(self) -> NDArray[np.bool_]:
+        """Which effects are of year and line: what is expected of any design so recent, whatever its own figures."""
+        return np.array([term.startswith(("year", "line")) for term, _ in self.column], bool)
 
     @cached_property
     def z(self) -> sparse.csr_matrix:
@@ -179,7 +185,8 @@ class Posterior:
     def covariance(self) -> Array:
         """Covariance of the effects, (p, p)."""
         inverse, _ = linalg.lapack.dpotri(self.root, lower=1)
-        return np.tril(inverse) + np.tril(inverse, -1).T
+        whole: Array = np.tril(inverse) + np.tril(inverse, -1).T
+        return whole
 
     @cached_property
     def influence(self) -> sparse.csr_matrix:
@@ -200,4 +207,5 @@ class Posterior:
 
 
 def _same(code: Index) -> Array:
-    return (code[:, None] == code[None, :]).astype(float)
+    same: Array = (code[:, None] == code[None, :]).astype(float)
+    return same

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from app.recommend.cost import Costs
 from app.recommend.evidence import Evidence, Standing
 from app.recommend.linear import Array
-from app.recommend.rules import Facts, Mask, Rules
+from app.recommend.rules import Compiled, Facts, Fired, Mask, Rules, fired
 from app.recommend.yardstick import cautious
-from app.vocabulary import Rule
 
 FAR = 0.9
 """Farther than this from every figure the advisor abstains; 1 is a design of which, and of whose family, nothing is known."""
+
+
+class Fitted(Protocol):
+    """What ranking needs of the advisor; arrays over all architectures. `stability` is as the figures have it."""
+
+    @property
+    def rules(self) -> Rules: ...
+    @property
+    def evidence(self) -> Evidence: ...
+    @property
+    def costs(self) -> Costs: ...
+    @property
+    def stability(self) -> Array: ...
+    @property
+    def gans(self) -> Mask: ...
 
 
 @dataclass(frozen=True)
@@ -24,13 +39,11 @@ class Ranking:
 
     order: Sequence[int]
     score: Array
-    quality: Array
-    cost: Array
-    stability: Array
     left: Mask
-    excluding: Sequence[tuple[Rule, Mask | bool]]
-    fired: Sequence[tuple[Rule, Mask | bool]]
+    excluding: Fired
+    scoring: Fired
     standing: Standing | None
+    log_hours: Array
 
     @property
     def distance(self) -> float:
@@ -38,41 +51,114 @@ class Ranking:
         return float(self.standing.distance[self.order[0]]) if self.standing is not None and len(self.order) else 1.0
 
 
-def rank(facts: Facts, rules: Rules, evidence: Evidence, costs: Costs, steady: Array, gans: Mask) -> Ranking:
-    """Ranks the architectures of mask `gans`; `steady` is their stability in the figures. Adds the `cost.*` paths to facts."""
-    gpu = costs.gpus.get(facts.get("budget.gpu") or "")
-    log_hours, spread = costs.log_hours(facts.get("data.resolution"), gpu)
-    if rules.asks_cost:
-        log_gb, _ = costs.log_gb_per_image(facts.get("data.resolution"))
-        facts["cost.gpu_hours"], facts["cost.memory_gb"] = np.exp(log_hours - spread), np.exp(log_gb) + 1.0
-
-    left = gans.copy()
-    excluding = rules.firing("exclude", facts)
-    for _, mask in excluding:
-        left &= ~mask if isinstance(mask, np.ndarray) else not mask
-
-    standing = evidence.at(facts)
-    quality = np.zeros(len(gans)) if standing is None else cautious(standing.mean, standing.variance)
-    stability = steady.copy()
-    fired = [*rules.firing("score", facts), *rules.firing("stability", facts)]
-    for rule, mask in fired:
-        quality += mask * (rule.then.score or 0.0)
-        stability += mask * (rule.then.stability or 0.0)
-    cost = _cheapness(log_hours, left, facts)
-    weights = np.array([facts["priorities.quality"], facts["priorities.cost"], facts["priorities.stability"]])
-    weights = weights / (weights.sum() or 1.0)
-    score = weights[0] * quality + weights[1] * cost + weights[2] * stability
+def rank(facts: Facts, fitted: Fitted) -> Ranking:
+    """Ranks the GANs on the task of these facts. Adds the `cost.*` paths to the facts where a rule asks for them."""
+    rules, task = fitted.rules, facts["task.task"]
+    log_hours = _hours(facts, fitted)
+    excluding = fired(rules.of("exclude", task), facts)
+    scoring = fired((*rules.of("score", task), *rules.of("stability", task)), facts)
+    left = _remove(fitted.gans.copy(), excluding)
+    standing = fitted.evidence.at(facts)
+    bonus, steady = _add(np.zeros(len(left)), fitted.stability.copy(), scoring)
+    score = _score(facts, left, standing, bonus, steady, log_hours)
     candidates = np.flatnonzero(left)
     order = candidates[np.argsort(-score[candidates], kind="stable")].tolist()
-    return Ranking(order, score, quality, cost, stability, left, excluding, fired, standing)
+    return Ranking(order, score, left, excluding, scoring, standing, log_hours)
+
+
+class Probe:
+    """Rank 1 of a task as one number of it varies; whatever does not depend on that number is worked out once."""
+
+    def __init__(self, facts: Facts, path: str, base: Ranking, fitted: Fitted) -> None:
+        self.facts, self.path, self.base, self.fitted = dict(facts), path, base, fitted
+        looks = {path} | ({"cost.gpu_hours", "cost.memory_gb"} if path in _COSTLY else set())
+        rules, task = fitted.rules, facts["task.task"]
+        still: dict[bool, list[Compiled]] = {True: [], False: []}
+        for one in rules.of("exclude", task):
+            still[looks.isdisjoint(one.paths)].append(one)
+        self.left, self.excluding = _remove(fitted.gans.copy(), fired(still[True], facts)), still[False]
+        still = {True: [], False: []}
+        for one in (*rules.of("score", task), *rules.of("stability", task)):
+            still[looks.isdisjoint(one.paths)].append(one)
+        self.bonus, self.steady = _add(np.zeros(len(self.left)), fitted.stability.copy(), fired(still[True], facts))
+        self.scoring = still[False]
+        self.idle = not self.excluding and not self.scoring and path not in (*_COSTLY, "data.samples", "budget.gpu_hours")
+
+    def first(self, value: Any) -> int | None:
+        """The architecture ranked first with this value; None where the advisor abstains."""
+        facts = self.facts
+        facts[self.path] = value
+        log_hours = _hours(facts, self.fitted) if self.path in _COSTLY else self.base.log_hours
+        left, bonus, steady = self.left, self.bonus, self.steady
+        if self.excluding:
+            left = _remove(left.copy(), fired(self.excluding, facts))
+        if self.scoring:
+            bonus, steady = _add(bonus.copy(), steady.copy(), fired(self.scoring, facts))
+        standing = self.fitted.evidence.at(facts) if self.path == "data.samples" else self.base.standing
+        if standing is None or not left.any():
+            return None
+        score = _score(facts, left, standing, bonus, steady, log_hours)
+        best = int(np.where(left, score, -np.inf).argmax())
+        return best if standing.distance[best] <= FAR else None
+
+
+_COSTLY = ("data.resolution", "budget.gpu")
+
+
+def _hours(facts: Facts, fitted: Fitted) -> Array:
+    resolution, gpu = facts.get("data.resolution"), fitted.costs.gpus.get(facts.get("budget.gpu") or "")
+    log_hours, spread = fitted.costs.log_hours(resolution, gpu)
+    if fitted.rules.asks_cost:
+        facts["cost.gpu_hours"] = np.exp(log_hours - spread)
+        facts["cost.memory_gb"] = np.exp(fitted.costs.log_gb_per_image(resolution)[0]) + 1.0
+    return log_hours
+
+
+def _remove(left: Mask, excluding: Fired) -> Mask:
+    for _, mask in excluding:
+        left &= ~mask if isinstance(mask, np.ndarray) else not mask
+    return left
+
+
+def _add(bonus: Array, steady: Array, scoring: Fired) -> tuple[Array, Array]:
+    for rule, mask in scoring:
+        where = slice(None) if mask is True else mask
+        bonus[where] += rule.then.score or 0.0
+        steady[where] += rule.then.stability or 0.0
+    return bonus, steady
+
+
+def _score(facts: Facts, left: Mask, standing: Standing | None, bonus: Array, steady: Array, log_hours: Array) -> Array:
+    """The weighted mean of quality, cheapness and stability."""
+    quality = bonus if standing is None else bonus + _quality(standing, left)
+    parts = facts["priorities.quality"], facts["priorities.cost"], facts["priorities.stability"]
+    total = sum(parts) or 1.0
+    score: Array = (parts[0] * quality + parts[1] * _cheapness(log_hours, left, facts) + parts[2] * steady) / total
+    return score
+
+
+def _quality(standing: Standing, left: Mask) -> Array:
+    """The cautious standing; a design without a figure of its own on the task counts no more than the least that has one."""
+    quality = cautious(standing.mean, standing.variance)
+    shown = quality[left & standing.task.shown]
+    if not len(shown):
+        return quality
+    capped: Array = np.where(standing.task.shown, quality, np.minimum(quality, shown.min()))
+    return capped
 
 
 def _cheapness(log_hours: Array, left: Mask, facts: Facts) -> Array:
-    """Powers of ten that the GPU-hours stay below the budget, or the middle candidate without one, in [-1, 1]; 0 where unknown."""
-    known = left & np.isfinite(log_hours)
-    if not known.any():
-        return np.zeros(len(left))
+    """Powers of ten that the GPU-hours stay below the budget, or below the middle candidate without one, in [-1, 1]; 0 unknown."""
+    known = np.isfinite(log_hours)
     budget = facts.get("budget.gpu_hours")
-    reference = np.log(budget) if budget else np.median(log_hours[known])
-    cheapness: Array = np.nan_to_num(np.clip((reference - log_hours) / np.log(10.0), -1.0, 1.0))
-    return cheapness
+    if budget:
+        reference = float(np.log(budget))
+    else:
+        here = np.sort(log_hours[left & known])
+        if not len(here):
+            return np.zeros(len(left))
+        reference = float(here[len(here) // 2])
+    return np.where(known, np.clip((reference - log_hours) / _TEN, -1.0, 1.0), 0.0)
+
+
+_TEN = float(np.log(10.0))

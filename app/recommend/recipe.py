@@ -41,18 +41,18 @@ def formula(text: str) -> Formula:
             case ast.Expression(body=body):
                 return build(body)
             case ast.Constant(value=int() | float() as number):
-                return lambda names, number=number: number  # type: ignore[misc]
+                return lambda names: number
             case ast.Name(id=name):
-                return lambda names: names[name]  # type: ignore[no-any-return]
+                return lambda names: names[name]
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
                 a, b, combine = build(left), build(right), _OPERATORS[type(op)]
-                return lambda names: combine(a(names), b(names))  # type: ignore[no-any-return]
+                return lambda names: combine(a(names), b(names))
             case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
                 inner, apply = build(operand), _OPERATORS[type(op)]
-                return lambda names: apply(inner(names))  # type: ignore[no-any-return]
+                return lambda names: apply(inner(names))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
                 parts, call = [build(arg) for arg in args], _FUNCTIONS[name]
-                return lambda names: call(*(part(names) for part in parts))  # type: ignore[no-any-return]
+                return lambda names: call(*(part(names) for part in parts))
         raise ValueError(f"{text!r} is no formula")
 
     try:

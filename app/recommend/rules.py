@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.vocabulary import Architecture, Rule, Task
+from app.vocabulary import Architecture, Rule, Task, TaskSlug
 
 Mask = NDArray[np.bool_]
 Facts = dict[str, Any]
@@ -34,6 +34,7 @@ NOTHING: Facts = {}
 _ROOTS = ("task.", "data.", "budget.", "constraints.", "priorities.", "architecture.", "cost.")
 _PATH = re.compile(rf"(?:{'|'.join(r.replace('.', r'[.]') for r in _ROOTS)})[a-z_.]+")
 _BRACES = re.compile(r"\{([a-z_.]+)\}")
+EFFECTS = ("exclude", "score", "stability", "advise", "set", "assume")
 _ORDER: dict[str, Callable[[Any, Any], Any]] = {
     "min": operator.ge,
     "max": operator.le,
@@ -68,10 +69,16 @@ def fill(text: str, facts: Facts, design: Facts = NOTHING) -> str:
     """The sentence with each {path} replaced by its value in the design or the task."""
     if "{" not in text:
         return text
-    return _BRACES.sub(lambda found: _spoken(design.get(found[1], facts.get(found[1]))), text)
+    return _BRACES.sub(lambda found: spoken(design.get(found[1], facts.get(found[1]))), text)
 
 
-def _spoken(value: Any) -> str:
+def paths_of(text: str) -> tuple[str, ...]:
+    """The paths of the task that a sentence speaks of."""
+    return tuple(path for path in _BRACES.findall(text) if not path.startswith("architecture."))
+
+
+def spoken(value: Any) -> str:
+    """A value as an answer says it."""
     if value is None or value == ():
         return "unknown"
     if isinstance(value, bool):
@@ -79,21 +86,23 @@ def _spoken(value: Any) -> str:
     if isinstance(value, int | float):
         return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
     if isinstance(value, tuple | list):
-        return ", ".join(_spoken(item) for item in value)
+        return ", ".join(spoken(item) for item in value)
     return str(value)
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """One rule: tests of the task alone, a fixed mask, and masks that depend on both."""
+    """One rule: tests of the task alone, a fixed mask, and masks that depend on both. `paths` are all it looks at."""
 
     rule: Rule
+    tasks: frozenset[str] | None
     task_tests: tuple[Callable[[Facts], bool], ...]
     fixed: Mask | None
     mixed: tuple[Callable[[Facts], Mask], ...]
+    paths: frozenset[str]
 
     def fires(self, facts: Facts) -> Mask | bool:
-        """Which architectures the rule fires on; True or False where it does not look at them."""
+        """Which architectures the rule fires on; True or False where it does not look at them. Its `tasks` are not tested."""
         for test in self.task_tests:
             if not test(facts):
                 return False
@@ -103,42 +112,58 @@ class Compiled:
         return mask
 
 
+Fired = list[tuple[Rule, Mask | bool]]
+
+
 class Rules:
     """All rules over a fixed sequence of architectures."""
 
     def __init__(self, rules: Sequence[Rule], architectures: Sequence[Architecture], trainable: frozenset[str]) -> None:
         self.columns = [facts_of_architecture(a, a.slug in trainable) for a in architectures]
-        self.compiled = tuple(self._compile(rule) for rule in rules)
-        self.asks_cost = any(p.startswith("cost.") for r in rules for path, t in r.when.items() for p in (path, *_paths_in(t)))
-        self.by_effect: dict[str, tuple[Compiled, ...]] = {
-            effect: tuple(c for c in self.compiled if getattr(c.rule.then, effect) is not None)
-            for effect in ("exclude", "score", "stability", "advise", "set", "assume")
+        self._index: dict[str, dict[Any, Mask]] = {}
+        compiled = [self._compile(rule) for rule in rules]
+        self.asks_cost = any(path.startswith("cost.") for c in compiled for path in c.paths)
+        self._by_effect = {e: [c for c in compiled if getattr(c.rule.then, e) is not None] for e in EFFECTS}
+        tasks = (None, *TaskSlug)
+        self._by_task: dict[tuple[str, str | None], tuple[Compiled, ...]] = {
+            (effect, task): tuple(c for c in found if c.tasks is None or task in c.tasks)
+            for effect, found in self._by_effect.items()
+            for task in tasks
         }
 
-    def firing(self, effect: str, facts: Facts) -> list[tuple[Rule, Mask | bool]]:
+    def of(self, effect: str, task: str | None) -> tuple[Compiled, ...]:
+        """The rules of one effect that can fire on a task, in file order."""
+        return self._by_task[effect, task]
+
+    def firing(self, effect: str, facts: Facts) -> Fired:
         """The rules of one effect that fire, in file order, with the architectures they fire on."""
-        out: list[tuple[Rule, Mask | bool]] = []
-        for compiled in self.by_effect[effect]:
-            mask = compiled.fires(facts)
-            if mask is True or (mask is not False and mask.any()):
-                out.append((compiled.rule, mask))
-        return out
+        return fired(self.of(effect, facts["task.task"]), facts)
+
+    def assumes_from(self, path: str) -> bool:
+        """Whether a value at this path can change what is assumed at another."""
+        pointer = "/" + path.removeprefix("task.").replace(".", "/")
+        return any(path in c.paths and set(c.rule.then.assume or ()) != {pointer} for c in self._by_effect["assume"])
 
     def _compile(self, rule: Rule) -> Compiled:
-        tasks: list[Callable[[Facts], bool]] = []
+        tests: list[Callable[[Facts], bool]] = []
+        tasks: frozenset[str] | None = None
         mixed: list[Callable[[Facts], Mask]] = []
         fixed: Mask | None = None
+        paths: set[str] = set()
         for path, test in rule.when.items():
             touched = [path, *_paths_in(test)]
+            paths.update(touched)
             design = [p.startswith("architecture.") for p in touched]
-            if any(p.startswith("cost.") for p in touched) or (any(design) and not all(design)):
+            if path == "task.task" and isinstance(test, str | list) and not _is_path(test):
+                tasks = frozenset(_several(test))
+            elif any(p.startswith("cost.") for p in touched) or (any(design) and not all(design)):
                 mixed.append(self._both(path, test))
             elif all(design):
                 mask = np.array([holds(test, column.get(path), column) for column in self.columns], bool)
                 fixed = mask if fixed is None else fixed & mask
             else:
-                tasks.append(_of_task(path, test))
-        return Compiled(rule, tuple(tasks), fixed, tuple(mixed))
+                tests.append(_of_task(path, test))
+        return Compiled(rule, tasks, tuple(tests), fixed, tuple(mixed), frozenset(paths))
 
     def _both(self, path: str, test: Any) -> Callable[[Facts], Mask]:
         """A test that compares an architecture, or its cost, with the task."""
@@ -156,10 +181,7 @@ class Rules:
 
             return compare
         design, other = (path, test) if path.startswith("architecture.") else (test, path)
-        masks: dict[Any, Mask] = {}
-        for index, column in enumerate(self.columns):
-            for value in _several(column.get(design)):
-                masks.setdefault(value, np.zeros(len(self.columns), bool))[index] = True
+        masks = self._masks(design)
         nothing = np.zeros(len(self.columns), bool)
 
         def common(facts: Facts) -> Mask:
@@ -169,6 +191,15 @@ class Rules:
             return mask
 
         return common
+
+    def _masks(self, path: str) -> dict[Any, Mask]:
+        """The architectures that have each value of a path."""
+        if path not in self._index:
+            masks = self._index[path] = {}
+            for index, column in enumerate(self.columns):
+                for value in _several(column.get(path)):
+                    masks.setdefault(value, np.zeros(len(self.columns), bool))[index] = True
+        return self._index[path]
 
     def _numbers(self, operand: Any) -> Callable[[Facts], Any]:
         if not _is_path(operand):
@@ -180,6 +211,16 @@ class Rules:
             unknown = np.full(len(self.columns), np.nan)
             return lambda facts: facts.get(operand, unknown)
         return lambda facts: _number(facts.get(operand))
+
+
+def fired(compiled: Sequence[Compiled], facts: Facts) -> Fired:
+    """Those of the rules that fire, with the architectures they fire on."""
+    out: Fired = []
+    for one in compiled:
+        mask = one.fires(facts)
+        if mask is True or (mask is not False and mask.any()):
+            out.append((one.rule, mask))
+    return out
 
 
 def holds(test: Any, value: Any, facts: Facts) -> bool:

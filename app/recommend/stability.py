@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.recommend.figures import labels, publication, scale_of
-from app.recommend.linear import Array, fit_effects
+from app.recommend.figures import publication
+from app.recommend.linear import Array, Level, fit_effects
 from app.vocabulary import Architecture, Benchmark, Knowledge, ReportedBy
 
 LAST = "-final"
@@ -27,11 +27,11 @@ def fit_stability(knowledge: Knowledge, architectures: Sequence[Architecture]) -
         return np.zeros(len(architectures))
     slugs, y = [slug for slug, _ in found], np.array([value for _, value in found])
     families = {a.slug: a.family for a in knowledge.architectures.values()}
-    names, codes = labels([*slugs, *(a.slug for a in architectures)])
-    _, kin = labels([*(families.get(s, s) for s in slugs), *(a.family for a in architectures)])
-    n = len(found)
-    scale = np.array([_SCALE])
-    return fit_effects(np.ones((n, 1)), y, [(kin[:n], kin[n:], scale), (codes[:n], codes[n:], scale)], 1.0).mean[:, 0]
+    levels = [
+        Level([families.get(s, s) for s in slugs], [a.family for a in architectures], [_SCALE]),
+        Level(slugs, [a.slug for a in architectures], [_SCALE]),
+    ]
+    return fit_effects(np.ones((len(found), 1)), y, levels, 1.0).mean[:, 0]
 
 
 def _best_and_last(rows: Sequence[Benchmark]) -> list[tuple[str, float]]:
@@ -66,7 +66,6 @@ def _authors_and_others(rows: Sequence[Benchmark]) -> list[tuple[str, float]]:
     cells: dict[tuple[object, ...], dict[ReportedBy, list[Benchmark]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         cells[row.architecture, row.task, row.dataset, row.resolution, row.train_samples, row.metric][row.reported_by].append(row)
-    del rows
     return _standardised(
         [
             (str(key[0]), -abs(float(np.log(_middle(by[ReportedBy.THIRD_PARTY]) / _middle(by[ReportedBy.AUTHORS])))))
