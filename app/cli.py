@@ -1,7 +1,8 @@
-"""`gan-advisor`: serve, worker, recommend, validate, train, knowledge, db."""
+"""`gan-advisor`: serve, worker, recommend, validate, train, backtest, knowledge, db."""
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,6 +159,38 @@ def train(
         raise Unprocessable(str(error)) from None
     out.print(f"training into {out_dir / RECIPE}", highlight=False)
     raise typer.Exit(subprocess.run([sys.executable, "-m", "models.train", str(out_dir)], check=False).returncode)
+
+
+@app.command()
+def backtest(
+    extra: Annotated[Path | None, typer.Option(help="Foreign figures as CSV, tested on and never learned from.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
+) -> None:
+    """How often the advice is right, leaving out data set and source together. Takes about half a minute."""
+    from app.knowledge.load import load
+    from app.recommend.backtest import METHODS, foreign
+    from app.recommend.backtest import backtest as run
+    from app.watch import number
+
+    knowledge = load()
+    rows, directions, unread = None, None, 0
+    if extra is not None:
+        if not extra.is_file():
+            raise Unprocessable(f"there is no table at {extra}")
+        with extra.open(encoding="utf-8", newline="") as text:
+            rows, directions, unread = foreign(csv.DictReader(text), knowledge)
+    report = run(knowledge, rows, directions)
+    if json:
+        sys.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    for name in ("own", "extra"):
+        if report[name] is not None:
+            out.print(f"{name}: {report[name]['groups']} groups", highlight=False)
+            for method in METHODS:
+                scores = "  ".join(f"{k} {number(v):>6}" for k, v in report[name]["methods"][method].items())
+                out.print(f"  {method:14} {scores}", highlight=False, soft_wrap=True)
+    if unread:
+        err.print(f"{unread} lines of {extra} could not be read", highlight=False)
 
 
 @knowledge_app.command("lint")
