@@ -17,7 +17,6 @@ from app.recommend.linear import Array
 from app.recommend.rank import FAR, Ranking, rank
 from app.recommend.recipe import Setting, published, setting_of
 from app.recommend.rules import Mask, Rules, facts_of, paths_of
-from app.recommend.sentences import said_of
 from app.recommend.stability import fit_stability
 from app.vocabulary import (
     Architecture,
@@ -44,7 +43,6 @@ class Advisor:
     rules: Rules
     settings: dict[str, Setting]
     evidence: Evidence
-    said: tuple[str, ...]
     stability: Array
     costs: Costs
     recipes: tuple[dict[str, RecipeValue], ...]
@@ -71,7 +69,6 @@ def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor
         rules=Rules(knowledge.rules, architectures, knowledge.trainable),
         settings={rule.id: setting_of(rule) for rule in knowledge.rules if rule.then.set is not None},
         evidence=evidence,
-        said=said_of(evidence),
         stability=fit_stability(knowledge, architectures),
         costs=fit_costs(knowledge, architectures),
         recipes=tuple(published(a) for a in architectures),
@@ -107,8 +104,7 @@ def _abstains(ranking: Ranking, advisor: Advisor) -> str | None:
         return "No figure of this task is known that compares two architectures."
     if ranking.distance > FAR:
         first = ranking.order[0]
-        rows, _ = ranking.standing.task.cited[first]
-        near = advisor.evidence.figures.rows[rows[0]].id if len(rows) else "none"
+        near = next((w.benchmark_id for w in ranking.standing.task.cites(first).weights), "none")
         return (
             f"No figure is near: {advisor.architectures[first].name}, first in the order, is {ranking.distance:.2f} away "
             f"from what is known, above {FAR}; the nearest figure is {near}."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.recommend.cost import estimate
+from app.recommend.cost import estimate, spent
 from app.recommend.describe import complete
 from app.recommend.flips import changes
 from app.recommend.rank import Ranking, rank
@@ -17,8 +18,8 @@ from app.vocabulary import Candidate, Excluded, Flip, Reason, Rule, Task
 if TYPE_CHECKING:
     from app.recommend.advisor import Advisor
 
-FIGURES = 3
-"""Figures cited for each candidate, those of greatest weight."""
+_CITED = 3
+"""Figures named for a flip."""
 _KEPT = 50_000
 _BATCH = 16
 """Images per pass for which memory is predicted where the recipe states no batch: the least that trains passably."""
@@ -31,13 +32,12 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
         return ()
     place = standing.task.place(facts)
     fired = advisor.rules.firing("set", facts)
-    gpu = advisor.costs.gpus.get(task.budget.gpu or "")
-    room = task.budget.memory_gb or (gpu.memory_gb if gpu else None)
-    per_image = np.exp(advisor.costs.log_gb_per_image(task.data.resolution)[0])
+    costs = spent(advisor.costs, task.data.resolution, task.budget)
+    room = task.budget.memory_gb or (costs.gpu.memory_gb if costs.gpu else None)
     out = []
     for number, index in enumerate(ranking.order[: task.top_k], start=1):
         architecture = advisor.architectures[index]
-        recipe = recipe_of(index, advisor.recipes[index], fired, advisor.settings, facts, room, float(per_image[index]))
+        recipe = recipe_of(index, advisor.recipes[index], fired, advisor.settings, facts, room, math.exp(costs.log_gb[index]))
         batch = recipe.get("images_per_pass") or recipe.get("batch_size")
         images = batch.value if batch is not None and isinstance(batch.value, int) else _BATCH
         out.append(
@@ -47,7 +47,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
                 name=architecture.name,
                 score=round(float(ranking.score[index]), 4),
                 quality=advisor.evidence.quality(standing, place, index),
-                cost=estimate(advisor.costs, index, task.data.resolution, task.budget, images),
+                cost=estimate(advisor.costs, costs, index, task.budget, images),
                 reasons=_reasons(index, facts, ranking, advisor),
                 recipe=recipe,
                 trainable=architecture.slug in advisor.knowledge.trainable,
@@ -59,19 +59,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
 
 def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:
     """The figures of greatest weight and the rules that changed the score; `effect` is in spreads of a yardstick."""
-    reasons = []
-    rows, weights = ranking.standing.task.cited.get(index, ((), ())) if ranking.standing else ((), ())
-    figures = advisor.evidence.figures
-    for row, weight in list(zip(rows, weights, strict=True))[:FIGURES]:
-        reasons.append(
-            Reason.model_construct(
-                rule_id=None,
-                benchmark_id=figures.rows[row].id,
-                effect=round(float(weight * figures.y[row]), 4),
-                text=advisor.said[row],
-                source=figures.rows[row].source,
-            )
-        )
+    reasons = list(ranking.standing.task.cites(index).reasons) if ranking.standing else []
     for rule, mask in ranking.scoring:
         if touches(mask, index):
             reasons.append(
@@ -125,7 +113,6 @@ def flips_of(asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> 
             continue
         rules = [r for r, mask in after.excluding if touches(mask, first)]
         rules += [r for r, mask in ranking.excluding if touches(mask, index)]
-        rows, _ = after.standing.task.cited.get(index, ((), ()))
         before, now = advisor.architectures[first], advisor.architectures[index]
         out.append(
             Flip.model_construct(
@@ -135,7 +122,7 @@ def flips_of(asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> 
                 text=f"With {path.split('.')[1]} {spoken(value)} instead of {spoken(facts.get(path))}, {now.name} is first, "
                 f"not {before.name}.",
                 rule_id=rules[0].id if rules else None,
-                benchmark_ids=() if rules else tuple(advisor.evidence.figures.rows[row].id for row in rows[:FIGURES]),
+                benchmark_ids=() if rules else tuple(w.benchmark_id for w in after.standing.task.cites(index).weights[:_CITED]),
             )
         )
     return tuple(out)

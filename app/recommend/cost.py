@@ -8,6 +8,7 @@ The slopes are estimated from the rows. A design without a row of its own or of 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from app.vocabulary import Architecture, CostEstimate, Gpu, Interval, Knowledge,
 
 Z80 = 1.2816
 _CITED = 3
+_REFERENCE, _TFLOPS = "V100", 14.0
+"""The GPU of an estimate where the task names none, and its fp32 speed."""
+_FITTED = "log-linear fit of published GPU-hours over resolution, GPU speed, family and design"
+_NOTHING = "no published training time of this design or its family"
 _UNKNOWN = Interval(low=None, expected=None, high=None)
 
 
@@ -95,24 +100,37 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
     )
 
 
-def estimate(costs: Costs, index: int, resolution: int | None, budget: Limits, batch: int) -> CostEstimate:
-    """The cost of training one architecture (by index) on the GPU of the budget, as 80 % intervals."""
+@dataclass(frozen=True)
+class Spent:
+    """Costs of all architectures for one task: log GPU-hours and log GB per image, each with its standard deviation."""
+
+    log_hours: Array
+    hours_sd: Array
+    log_gb: Array
+    gb_sd: Array
+    gpu: Gpu | None
+
+
+def spent(costs: Costs, resolution: int | None, budget: Limits) -> Spent:
+    """The costs at a resolution on the GPU of a budget."""
     gpu = costs.gpus.get(budget.gpu or "")
-    mean, sd = costs.log_hours(resolution, gpu)
-    hours = _interval(mean[index], sd[index])
-    per_image, spread = costs.log_gb_per_image(resolution)
-    memory = _interval(per_image[index] + np.log(batch), spread[index], FIXED_GB, 1e9)
-    price = gpu.usd_per_hour if gpu else None
+    return Spent(*costs.log_hours(resolution, gpu), *costs.log_gb_per_image(resolution), gpu)
+
+
+def estimate(costs: Costs, all_spent: Spent, index: int, budget: Limits, images: int) -> CostEstimate:
+    """The cost of training one architecture with so many images in a pass, as 80 % intervals; null where unknown."""
+    gpu = all_spent.gpu
+    hours = _interval(float(all_spent.log_hours[index]), float(all_spent.hours_sd[index]))
+    memory = _interval(float(all_spent.log_gb[index]) + math.log(images), float(all_spent.gb_sd[index]), FIXED_GB, 1e9)
+    usd = _scaled(hours, gpu.usd_per_hour) if gpu and gpu.usd_per_hour else _UNKNOWN
     return CostEstimate.model_construct(
-        gpu=gpu.name if gpu else "V100",
+        gpu=gpu.name if gpu else _REFERENCE,
         peak_memory_bytes=memory,
         train_seconds=_scaled(hours, 3600.0 / (budget.gpus or 1)),
         gpu_hours=hours,
-        usd=_scaled(hours, price) if price else _UNKNOWN,
-        fits=_fits(hours, memory, _scaled(hours, price) if price else _UNKNOWN, budget, gpu),
-        basis="log-linear fit of published GPU-hours over resolution, GPU speed, family and design"
-        if hours.expected is not None
-        else "no published training time of this design or its family",
+        usd=usd,
+        fits=_fits(hours, memory, usd, budget, gpu),
+        basis=_FITTED if hours.expected is not None else _NOTHING,
         sources=costs.sources[index],
     )
 
@@ -132,17 +150,17 @@ def _fits(hours: Interval, memory: Interval, usd: Interval, budget: Limits, gpu:
 
 
 def _octaves(resolution: int | None) -> float:
-    return float(np.log2((resolution or 256) / 256))
+    return math.log2((resolution or 256) / 256)
 
 
 def _speed(gpu: Gpu | None) -> float:
-    return float(np.log2((gpu.fp32_tflops or 14.0) / 14.0)) if gpu else 0.0
+    return math.log2((gpu.fp32_tflops or _TFLOPS) / _TFLOPS) if gpu else 0.0
 
 
 def _interval(mean: float, sd: float, shift: float = 0.0, unit: float = 1.0) -> Interval:
-    if not np.isfinite(mean):
+    if not math.isfinite(mean):
         return _UNKNOWN
-    low, expected, high = (float(np.exp(mean + z * sd) + shift) * unit for z in (-Z80, 0.0, Z80))
+    low, expected, high = ((math.exp(mean + z * sd) + shift) * unit for z in (-Z80, 0.0, Z80))
     return Interval.model_construct(low=low, expected=expected, high=high)
 
 

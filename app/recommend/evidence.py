@@ -13,11 +13,14 @@ from app.recommend.figures import Figures, figures_of, quality_rows
 from app.recommend.hierarchy import PRIOR, Layout, Posterior
 from app.recommend.linear import Array, Index
 from app.recommend.rules import Facts, Mask
+from app.recommend.sentences import said_of
 from app.recommend.yardstick import LEVEL, Yardstick, yardstick_of
-from app.vocabulary import Architecture, Benchmark, Knowledge, Quality, TaskMetric, TaskSlug, Weighted
+from app.vocabulary import Architecture, Benchmark, Knowledge, Quality, Reason, TaskMetric, TaskSlug, Weighted
 
 CITED = 8
 """Figures named for each prediction, those of the greatest weight."""
+REASONS = 3
+"""Of these, figures given as reasons."""
 _METRICS = 6
 """Metrics of a task that count, the n-th with weight 1/n: no metric alone decides."""
 
@@ -34,6 +37,18 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Cited:
+    """The figures of greatest weight in one prediction, as an answer names them."""
+
+    rows: Index
+    weights: tuple[Weighted, ...]
+    reasons: tuple[Reason, ...]
+
+
+_NOTHING_CITED = Cited(np.zeros(0, np.intp), (), ())
+
+
+@dataclass(frozen=True)
 class TaskEvidence:
     """Standings on one task. Arrays over architectures; a pair or triple is a polynomial in the scarcity of samples.
 
@@ -45,8 +60,12 @@ class TaskEvidence:
     variance: Array
     far: Array
     primary: Array
-    cited: Mapping[int, tuple[Index, Array]]
+    cited: Mapping[int, Cited]
     places: tuple[Place, ...]
+
+    def cites(self, index: int) -> Cited:
+        """The figures behind the prediction of one architecture."""
+        return self.cited.get(index, _NOTHING_CITED)
 
     def at(self, facts: Facts) -> Standing:
         """Mean, variance and distance of every architecture for the samples of a task."""
@@ -85,7 +104,6 @@ class Evidence:
     """The fitted model, by task."""
 
     figures: Figures
-    metrics: Mapping[str, str]
     tasks: Mapping[TaskSlug, TaskEvidence]
 
     def at(self, facts: Facts) -> Standing | None:
@@ -98,8 +116,7 @@ class Evidence:
         low = expected = high = None
         if place is not None:
             reach = place.yardstick.interval(float(standing.primary[index]), float(standing.variance[index]))
-            low, expected, high = sorted(float(v) for v in self.figures.scales[place.metric].back(np.array(reach)))
-        rows, weights = standing.task.cited.get(index, ((), ()))
+            low, expected, high = sorted(map(self.figures.scales[place.metric].back, reach))
         return Quality.model_construct(
             metric=place.metric if place else "none",
             yardstick=place.text if place else "no yardstick with three figures",
@@ -107,10 +124,7 @@ class Evidence:
             low=low,
             high=high,
             level=LEVEL,
-            evidence=tuple(
-                Weighted.model_construct(benchmark_id=self.figures.rows[row].id, weight=round(float(weight), 4))
-                for row, weight in zip(rows, weights, strict=True)
-            ),
+            evidence=standing.task.cites(index).weights,
             distance=round(float(standing.distance[index]), 4),
         )
 
@@ -123,15 +137,16 @@ def fit_evidence(knowledge: Knowledge, architectures: Sequence[Architecture], me
     layout = Layout(rows, designs, knowledge.architectures)
     posterior = layout.fit(figures)
     fitted = layout.z[figures.index] @ posterior.mean
+    said = said_of(figures, knowledge.metrics)
     by_task: dict[str, list[int]] = {}
     for i, row in enumerate(figures.rows):
         by_task.setdefault(row.task, []).append(i)
     tasks = {
-        slug: _task(task, architectures, designs, posterior, figures, fitted, np.array(by_task[slug]), knowledge)
+        slug: _task(task, architectures, designs, posterior, figures, fitted, np.array(by_task[slug]), knowledge, said)
         for slug, task in knowledge.tasks.items()
         if slug in by_task
     }
-    return Evidence(figures, {m.slug: m.name for m in knowledge.metrics.values()}, tasks)
+    return Evidence(figures, tasks)
 
 
 def _task(
@@ -143,6 +158,7 @@ def _task(
     fitted: Array,
     rows: Index,
     knowledge: Knowledge,
+    said: Sequence[str],
 ) -> TaskEvidence:
     places = _places(task, figures, fitted, rows, knowledge)
     first = places[0].metric if places else (task.metrics or ("none",))[0]
@@ -170,13 +186,26 @@ def _task(
     settled = sum(v for k, v in PRIOR.items() if not k.startswith(("year", "line")) and "scarcity" not in k)
     far[able] = [settled, 0.0, PRIOR["architecture scarcity"] + PRIOR["family scarcity"]]
     pull = posterior.influence.T @ (posterior.covariance @ plenty.toarray().T) if able else np.zeros((len(figures.rows), 0))
-    cited = {}
-    for column, index in enumerate(able):
-        top = np.argsort(-np.abs(pull[:, column]), kind="stable")[:CITED]
-        cited[index] = (top, pull[top, column])
+    cited = {index: _cited(pull[:, column], figures, said) for column, index in enumerate(able)}
     named = {figures.rows[i].architecture for i in rows}
     shown = np.array([a.slug in named for a in architectures], bool)
     return TaskEvidence(shown, mean, variance, far, primary, cited, places)
+
+
+def _cited(pull: Array, figures: Figures, said: Sequence[str]) -> Cited:
+    """The figures that pull a prediction most, each with its weight; the first few as reasons, their effect in spreads."""
+    rows = np.argsort(-np.abs(pull), kind="stable")[:CITED]
+    weights = [Weighted(benchmark_id=figures.rows[i].id, weight=round(float(pull[i]), 4)) for i in rows.tolist()]
+    reasons = [
+        Reason(
+            benchmark_id=figures.rows[i].id,
+            effect=round(float(pull[i] * figures.y[i]), 4),
+            text=said[i],
+            source=figures.rows[i].source,
+        )
+        for i in rows[:REASONS].tolist()
+    ]
+    return Cited(rows, tuple(weights), tuple(reasons))
 
 
 def _quadratic(base: sparse.csr_matrix, slope: sparse.csr_matrix, covariance: Array) -> Array:

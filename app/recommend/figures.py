@@ -7,6 +7,7 @@ higher = better. The spread is shrunk to the usual spread of the metric, because
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ SHRINK = 2.0
 """How many figures the usual spread of a metric counts for in the spread of a cell."""
 NOTHING: Mapping[str, Direction] = {}
 _SHARE = 1e-3
+_END = 600.0
 _REPOSITORY = re.compile(r"github:[^:#@]+")
 
 
@@ -40,13 +42,12 @@ class Scale:
         share = np.clip(value / self.high, _SHARE, 1 - _SHARE)
         return self.sign * np.log(share / (1 - share))
 
-    def back(self, scaled: Array) -> Array:
-        raw = scaled * self.sign
+    def back(self, scaled: float) -> float:
+        """The figure at a point of the scale; what is beyond any float is its end."""
+        raw = min(max(scaled * self.sign, -_END), _END)
         if self.kind == "identity":
-            return raw
-        if self.kind == "log":
-            return np.exp(raw)
-        return self.high / (1 + np.exp(-raw))
+            return scaled * self.sign
+        return math.exp(raw) if self.kind == "log" else self.high / (1 + math.exp(-raw))
 
 
 def scale_of(metric: Metric | None, direction: Direction, values: Array) -> Scale:

@@ -59,7 +59,7 @@ def changes(asked: Facts, facts: Facts, base: Ranking, fitted: Fitted) -> Iterat
             if found is not None:
                 yield (axis.path, *found)
     for path, choices in CHOICES.items():
-        other_first = _asking(asked, path, fitted)
+        other_first = _asking(asked, path, fitted) if fitted.rules.assumes_from(path) else Probe(facts, path, base, fitted).first
         for value in choices:
             other = other_first(value) if value != facts.get(path) else first
             if other is not None and other != first:

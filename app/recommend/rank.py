@@ -56,14 +56,15 @@ def rank(facts: Facts, fitted: Fitted) -> Ranking:
     rules, task = fitted.rules, facts["task.task"]
     log_hours = _hours(facts, fitted)
     excluding = fired(rules.of("exclude", task), facts)
-    scoring = fired((*rules.of("score", task), *rules.of("stability", task)), facts)
+    known = rules.scoring(task)
+    sometimes = fired(known.sometimes, facts)
     left = _remove(fitted.gans.copy(), excluding)
     standing = fitted.evidence.at(facts)
-    bonus, steady = _add(np.zeros(len(left)), fitted.stability.copy(), scoring)
+    bonus, steady = _add(known.bonus, fitted.stability + known.steady, sometimes)
     score = _score(facts, left, standing, bonus, steady, log_hours)
     candidates = np.flatnonzero(left)
     order = candidates[np.argsort(-score[candidates], kind="stable")].tolist()
-    return Ranking(order, score, left, excluding, scoring, standing, log_hours)
+    return Ranking(order, score, left, excluding, [*known.always, *sometimes], standing, log_hours)
 
 
 class Probe:
@@ -77,10 +78,11 @@ class Probe:
         for one in rules.of("exclude", task):
             still[looks.isdisjoint(one.paths)].append(one)
         self.left, self.excluding = _remove(fitted.gans.copy(), fired(still[True], facts)), still[False]
+        known = rules.scoring(task)
         still = {True: [], False: []}
-        for one in (*rules.of("score", task), *rules.of("stability", task)):
+        for one in known.sometimes:
             still[looks.isdisjoint(one.paths)].append(one)
-        self.bonus, self.steady = _add(np.zeros(len(self.left)), fitted.stability.copy(), fired(still[True], facts))
+        self.bonus, self.steady = _add(known.bonus, fitted.stability + known.steady, fired(still[True], facts))
         self.scoring = still[False]
         self.idle = not self.excluding and not self.scoring and path not in (*_COSTLY, "data.samples", "budget.gpu_hours")
 
@@ -93,7 +95,7 @@ class Probe:
         if self.excluding:
             left = _remove(left.copy(), fired(self.excluding, facts))
         if self.scoring:
-            bonus, steady = _add(bonus.copy(), steady.copy(), fired(self.scoring, facts))
+            bonus, steady = _add(bonus, steady, fired(self.scoring, facts))
         standing = self.fitted.evidence.at(facts) if self.path == "data.samples" else self.base.standing
         if standing is None or not left.any():
             return None
@@ -122,9 +124,10 @@ def _remove(left: Mask, excluding: Fired) -> Mask:
 
 def _add(bonus: Array, steady: Array, scoring: Fired) -> tuple[Array, Array]:
     for rule, mask in scoring:
-        where = slice(None) if mask is True else mask
-        bonus[where] += rule.then.score or 0.0
-        steady[where] += rule.then.stability or 0.0
+        if rule.then.score is not None:
+            bonus = bonus + mask * rule.then.score
+        else:
+            steady = steady + mask * (rule.then.stability or 0.0)
     return bonus, steady
 
 

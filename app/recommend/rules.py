@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from app.vocabulary import Architecture, Rule, Task, TaskSlug
 
 Mask = NDArray[np.bool_]
+Array = NDArray[np.float64]
 Facts = dict[str, Any]
 """Every path of one task with its value; `cost.*` holds one number per architecture, NaN where unknown."""
 
@@ -115,6 +116,16 @@ class Compiled:
 Fired = list[tuple[Rule, Mask | bool]]
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """What rules add to the scores on one task: the sums of those that always fire on it, and the rules that may."""
+
+    bonus: Array
+    steady: Array
+    always: Fired
+    sometimes: tuple[Compiled, ...]
+
+
 class Rules:
     """All rules over a fixed sequence of architectures."""
 
@@ -126,14 +137,34 @@ class Rules:
         self._by_effect = {e: [c for c in compiled if getattr(c.rule.then, e) is not None] for e in EFFECTS}
         tasks = (None, *TaskSlug)
         self._by_task: dict[tuple[str, str | None], tuple[Compiled, ...]] = {
-            (effect, task): tuple(c for c in found if c.tasks is None or task in c.tasks)
+            (effect, task): tuple(c for c in found if (c.tasks is None or task in c.tasks) and (c.fixed is None or c.fixed.any()))
             for effect, found in self._by_effect.items()
             for task in tasks
         }
 
+        self._scoring = {task: self._sums(task) for task in tasks}
+
     def of(self, effect: str, task: str | None) -> tuple[Compiled, ...]:
         """The rules of one effect that can fire on a task, in file order."""
         return self._by_task[effect, task]
+
+    def scoring(self, task: str | None) -> Scoring:
+        """The rules that change the score of an architecture or its stability."""
+        return self._scoring[task]
+
+    def _sums(self, task: str | None) -> Scoring:
+        always: Fired = []
+        sometimes = []
+        bonus, steady = np.zeros(len(self.columns)), np.zeros(len(self.columns))
+        for one in (*self.of("score", task), *self.of("stability", task)):
+            if one.task_tests or one.mixed:
+                sometimes.append(one)
+            else:
+                where = True if one.fixed is None else one.fixed
+                always.append((one.rule, where))
+                bonus += (one.rule.then.score or 0.0) * where
+                steady += (one.rule.then.stability or 0.0) * where
+        return Scoring(bonus, steady, always, tuple(sometimes))
 
     def firing(self, effect: str, facts: Facts) -> Fired:
         """The rules of one effect that fire, in file order, with the architectures they fire on."""
@@ -214,13 +245,8 @@ class Rules:
 
 
 def fired(compiled: Sequence[Compiled], facts: Facts) -> Fired:
-    """Those of the rules that fire, with the architectures they fire on."""
-    out: Fired = []
-    for one in compiled:
-        mask = one.fires(facts)
-        if mask is True or (mask is not False and mask.any()):
-            out.append((one.rule, mask))
-    return out
+    """Those of the rules that fire, with the architectures they fire on, of which there may be none."""
+    return [(one.rule, mask) for one in compiled if (mask := one.fires(facts)) is not False]
 
 
 def holds(test: Any, value: Any, facts: Facts) -> bool:

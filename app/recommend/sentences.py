@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from app.recommend.evidence import Evidence
-from app.vocabulary import Benchmark
+from app.recommend.figures import Figures
+from app.vocabulary import Benchmark, Metric
 
 
-def said_of(evidence: Evidence) -> tuple[str, ...]:
+def said_of(figures: Figures, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
     """One sentence for every figure: its value, where it was measured, and its place among those measured alike."""
-    figures = evidence.figures
+    names = {metric.slug: metric.name for metric in metrics.values()}
     order = np.lexsort((-figures.x, figures.cell))
     start = np.concatenate([[0], np.flatnonzero(np.diff(figures.cell[order])) + 1])
     place = np.empty(len(order), int)
     place[order] = np.arange(len(order)) - np.repeat(start, np.diff([*start, len(order)])) + 1
     count = np.bincount(figures.cell)[figures.cell]
     return tuple(
-        said(row, evidence.metrics.get(row.metric, row.metric), int(p), int(c))
-        for row, p, c in zip(figures.rows, place, count, strict=True)
+        said(row, names.get(row.metric, row.metric), int(p), int(c)) for row, p, c in zip(figures.rows, place, count, strict=True)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +36,12 @@ class Yardstick:
     def interval(self, standing: float, variance: float) -> tuple[float, float, float]:
         """Low, expected and high x of a new figure, given the mean and variance of its standing."""
         scatter = variance + FIGURE_VARIANCE * (1 + 1 / self.count)
-        reach = WIDTH * float(_QUANTILE[min(self.count, len(_QUANTILE) - 1)]) * np.sqrt(scatter)
+        reach = WIDTH * _QUANTILE[min(self.count, len(_QUANTILE) - 1)] * math.sqrt(scatter)
         middle = self.level + self.spread * standing
         return middle - self.spread * reach, middle, middle + self.spread * reach
 
 
-_QUANTILE = np.array([0.0, *stats.t.ppf(0.5 + LEVEL / 2, np.arange(64) + SHRINK)])
+_QUANTILE: list[float] = [0.0, *stats.t.ppf(0.5 + LEVEL / 2, np.arange(64) + SHRINK).tolist()]
 """By number of figures: the spread is estimated from them and from SHRINK figures' worth of the metric's usual spread."""
 
 
