@@ -11,6 +11,7 @@ from app.vocabulary import Interval, Task
 
 UNKNOWN = "unknown"
 _GITHUB = re.compile(r"^github:(?P<repository>[\w.-]+/[\w.-]+)(?::(?P<path>[^@]+))?(?:@(?P<commit>[0-9a-f]{7,40}))?$")
+_THREAD = re.compile(r"^github:([\w.-]+/[\w.-]+)#(\d+)$")
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -115,6 +116,8 @@ def source(text: str) -> tuple[str, str | None]:
         tail = f"/blob/{commit or 'HEAD'}/{quote(path)}" if path else f"/tree/{commit}" if commit else ""
         label = repository + (f" · {path.rsplit('/', 1)[-1]}" if path else "") + (f" @ {commit[:7]}" if commit else "")
         return label, f"https://github.com/{repository}{tail}"
+    if found := _THREAD.match(text):
+        return f"{found[1]}#{found[2]}", f"https://github.com/{found[1]}/issues/{found[2]}"
     kind, _, rest = text.partition(":")
     known = {
         "arxiv": ("arXiv:{}", "https://arxiv.org/abs/{}"),

@@ -38,6 +38,7 @@ def test_an_interval_says_its_ends_or_that_nothing_is_known() -> None:
 @pytest.mark.parametrize(
     ("source", "address"),
     [
+        ("github:lucidrains/stylegan2-pytorch#223", "https://github.com/lucidrains/stylegan2-pytorch/issues/223"),
         ("arXiv:1706.08500", "https://arxiv.org/abs/1706.08500"),
         ("doi:10.1000/xyz(1)", "https://doi.org/10.1000/xyz(1)"),
         ("openreview:rJedV3R5tm", "https://openreview.net/forum?id=rJedV3R5tm"),
