@@ -73,7 +73,7 @@ class Race:
         self._deadline = time.monotonic() + held.plan["budget"]["wall_seconds"]
 
     def run(self) -> None:
-        """Trains, judges, publishes. Raises Drained, and record.Superseded when it belongs to another worker now."""
+        """Trains, judges, publishes. Raises Drained, record.Superseded, record.DeclaredDead."""
         reports: dict[str, dict[str, Any] | None] = {}
         try:
             for run in self._held.plan["runs"]:

@@ -28,6 +28,11 @@ class Superseded(Exception):
     """Another worker owns this validation now, or it has ended: stop, and write nothing."""
 
 
+class DeclaredDead(Exception):
+    """A peer has taken this worker for dead. It may write nothing, and must not even end its workflow: what it returned could
+    be taken for an outcome in the instant before the peer requeues. It holds still until its lease ends the process."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A worker's right to run one validation and to publish its outcome."""
@@ -78,9 +83,13 @@ def lock(session: Session, validation_id: str) -> ValidationRow | None:
 
 
 def claim(validation_id: str, executor_id: str, device: str) -> Claim | None:
-    """Takes the validation for a worker; None when there is nothing to run: it has ended, is canceled, or was lost too often."""
+    """Takes the validation for a worker; None when there is nothing to run: it has ended, is canceled, or was lost too often.
+
+    Raises DeclaredDead.
+    """
     with db.transaction() as session:
         row = lock(session, validation_id)
+        _require_lease(session, executor_id)
         if row is None or row.outcome is not None:
             return None
         if row.cancel_requested_at is not None:
@@ -117,7 +126,7 @@ def relayed(validation_id: str, run: str) -> int:
 
 
 def relay(held: Claim, lines: Iterable[Line], progress: Mapping[str, Any]) -> bool:
-    """Writes progress and events; True when the user wants it canceled. Raises Superseded."""
+    """Writes progress and events; True when the user wants it canceled. Raises Superseded, DeclaredDead."""
     with db.transaction() as session:
         row = _mine(session, held)
         row.progress = dict(progress)
@@ -144,7 +153,7 @@ def publish(
     report: Mapping[str, Any] | None = None,
     measurements: Iterable[Measurement] = (),
 ) -> None:
-    """Ends the validation. Raises Superseded."""
+    """Ends the validation. Raises Superseded, DeclaredDead."""
     with db.transaction() as session:
         row = _mine(session, held)
         if report is not None:
@@ -166,10 +175,16 @@ def close(validation_id: str, outcome: Status, reason: str) -> None:
 
 def _mine(session: Session, held: Claim) -> ValidationRow:
     row = lock(session, held.validation_id)
-    leased = session.execute(sa.select(WorkerRow.state).where(WorkerRow.executor_id == held.executor_id)).scalar_one_or_none()
-    if row is None or row.run_token != held.token or row.outcome is not None or leased != "live":
+    _require_lease(session, held.executor_id)
+    if row is None or row.run_token != held.token or row.outcome is not None:
         raise Superseded(held.validation_id)
     return row
+
+
+def _require_lease(session: Session, executor_id: str) -> None:
+    state = session.execute(sa.select(WorkerRow.state).where(WorkerRow.executor_id == executor_id)).scalar_one_or_none()
+    if state != "live":
+        raise DeclaredDead(executor_id)
 
 
 def _end(session: Session, row: ValidationRow, outcome: Status, reason: str) -> None:

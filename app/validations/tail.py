@@ -35,12 +35,14 @@ class Tail:
         lines, offset = [], self._offset
         for event, after in contract.read_events(self._run_dir, self._offset):
             offset = after
+            kind = TYPES.get(event.type, event.type)
             data = {"run": self._run["name"], "architecture": self._run["architecture"], **event.data}
-            if event.type in ("progress", "finished"):
-                self._advance({**event.data, "fraction": 1.0} if event.type == "finished" else event.data)
+            if kind == "progress":
+                if event.type != "started":  # a resumed run tells how far it is a moment later
+                    self._advance({**event.data, "fraction": 1.0} if event.type == "finished" else event.data)
                 data |= {"run_fraction": data.get("fraction"), "fraction": self._progress["fraction"]}
             if event.seq > self._known:
-                lines.append(Line(TYPES.get(event.type, event.type), f"{self._run['name']}:{event.seq}", data))
+                lines.append(Line(kind, f"{self._run['name']}:{event.seq}", data))
         if not lines and time.monotonic() - self._checked < CHECK_SECONDS:
             return False
         wanted = record.relay(self._held, lines, self._progress) if lines else record.cancel_wanted(self._held)

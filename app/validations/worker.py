@@ -73,24 +73,30 @@ class Worker:
             self._busy.set()
         try:
             held = patient(lambda: record.claim(validation_id, self.executor_id, self.seat.device))
-            if held is None:
-                return
-            try:
+            if held is not None:
                 log.info("%s starts, attempt %d", validation_id, held.attempt)
-                Race(held, self.seat).run()
-                log.info("%s has ended", validation_id)
-            except record.Superseded:
-                log.warning("%s belongs to another worker now", validation_id)
-            except Drained:
-                patient(lambda: record.give_back(held))
-                self._busy.clear()
-                _hold()
-            except Exception as error:  # a bug of ours must not take the next validation with it
-                log.exception("%s failed in the worker", validation_id)
-                reason = f"the worker failed: {type(error).__name__}"
-                patient(lambda: record.close(validation_id, Status.FAILED, reason))
+                self._race(held)
+                log.info("%s: nothing left to do", validation_id)
+        except record.Superseded:
+            log.warning("%s belongs to another worker now, or has ended", validation_id)
+        except record.DeclaredDead:
+            _hold()
         finally:
             self._busy.clear()
+
+    def _race(self, held: record.Claim) -> None:
+        try:
+            Race(held, self.seat).run()
+        except Drained:
+            patient(lambda: record.give_back(held))
+            self._busy.clear()
+            _hold()
+        except (record.Superseded, record.DeclaredDead):
+            raise
+        except Exception as error:  # a bug of ours must not take the next validation with it
+            log.exception("%s failed in the worker", held.validation_id)
+            reason = f"the worker failed: {type(error).__name__}"
+            patient(lambda: record.publish(held, Status.FAILED, reason))
 
     def drain(self) -> None:
         """Stops the child, leaves, requeues, and ends the process. Requeued only once the child is gone: else two would run."""

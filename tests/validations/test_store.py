@@ -74,6 +74,7 @@ def test_a_queued_validation_is_canceled_at_once_and_never_started(database: str
     made = ask()
     found, before = store.cancel(made.id)
     assert (found.status, before, store.cancel(made.id)[1]) == (Status.CANCELED, False, True)
+    register("w")
     assert record.claim(made.id, "w", "cpu") is None
     assert [e["type"] for e in store.events(made.id)] == ["validation.queued", "validation.canceled"]
 
@@ -99,20 +100,37 @@ def test_events_come_in_order_after_a_number_and_are_not_repeated(database: str)
     assert log[-1]["data"] == {"loss": None}
 
 
-def test_a_worker_that_was_replaced_or_declared_dead_can_publish_nothing(database: str) -> None:
+def test_a_worker_that_was_replaced_can_publish_nothing(database: str) -> None:
     made = ask()
     register("old")
     register("new")
     old = claim(made.id, "old")
-    new = claim(made.id, "new")
+    claim(made.id, "new")
     for write in (lambda: record.publish(old, Status.FAILED, "late"), lambda: record.relay(old, [], {})):
         with pytest.raises(record.Superseded):
             write()
+    assert not store.get(made.id).done
+
+
+def test_a_worker_declared_dead_can_neither_publish_nor_claim(database: str) -> None:
+    made = ask()
+    register("zombie")
+    held = claim(made.id, "zombie")
     with db.transaction() as session:
         session.execute(sa.update(WorkerRow).values(state="dead"))
-    with pytest.raises(record.Superseded):
-        record.publish(new, Status.SUCCEEDED, "late")
-    assert not store.get(made.id).done
+    for write in (lambda: record.publish(held, Status.FAILED, "late"), lambda: record.claim(made.id, "zombie", "cpu")):
+        with pytest.raises(record.DeclaredDead):
+            write()
+    assert store.get(made.id).attempt == 1 and not store.get(made.id).done
+
+
+def test_the_reaper_takes_from_the_silent_and_spares_who_has_spoken(database: str) -> None:
+    register("silent", age=settings().lease_seconds + 1)
+    register("speaking", age=settings().lease_seconds - 1)
+    assert reaper.reap("me") == [], "nobody holds anything"
+    with db.reading() as session:
+        states = {w.executor_id: w.state for w in session.execute(sa.select(WorkerRow)).scalars()}
+    assert states == {"silent": "dead", "speaking": "live"}
 
 
 def test_a_planned_drain_costs_no_attempt_and_too_many_lost_workers_end_it(database: str) -> None:
