@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(5.0, gt=0, description="A worker renews its lease this often.")
     lease_seconds: float = Field(30.0, gt=0, description="A worker silent for this long is dead and its runs go elsewhere.")
     poll_seconds: float = Field(0.5, gt=0, description="How often an idle worker looks for work.")
+    max_attempts: int = Field(5, ge=1, le=50, description="A validation whose worker was lost so often has failed.")
     slots: int = Field(0, ge=0, le=64, description="Runs at once on this machine; 0: one for each GPU, else `workers`.")
     retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
 

@@ -28,7 +28,7 @@ from models.contract import REPORT
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
-LEASE = {"HEARTBEAT_SECONDS": "0.5", "LEASE_SECONDS": "5", "POLL_SECONDS": "0.1", "SLOTS": str(WORKERS)}
+LEASE = {"HEARTBEAT_SECONDS": "0.5", "LEASE_SECONDS": "5", "POLL_SECONDS": "0.1", "MAX_ATTEMPTS": "50", "SLOTS": str(WORKERS)}
 RUN_SECONDS = 2.0
 FAULTS = ("kill worker", "freeze worker", "drain worker", "kill asker")
 END_SECONDS = 180.0

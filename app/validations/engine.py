@@ -25,7 +25,7 @@ WORKFLOW = "validate"
 VERSION = "1"
 """Pinned: the engine recovers and runs only what carries its own version, so another value would strand what is queued."""
 MAX_DISPATCHES = 100
-"""Planned drains count here too; `record.MAX_ATTEMPTS` limits the real failures."""
+"""Planned drains count here too; the setting max_attempts limits the real failures."""
 CHUNK = 500
 
 _STATES: dict[str, Literal["queued", "running"]] = {"ENQUEUED": "queued", "DELAYED": "queued", "PENDING": "running"}

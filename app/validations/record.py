@@ -17,11 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import db
+from app.settings import settings
 from app.tables import EventRow, Measurement, ValidationRow, WorkerRow
 from app.vocabulary import Status
-
-MAX_ATTEMPTS = 5
-"""Starts that ended with their worker lost; planned drains give theirs back."""
 
 
 class Superseded(Exception):
@@ -95,7 +93,7 @@ def claim(validation_id: str, executor_id: str, device: str) -> Claim | None:
         if row.cancel_requested_at is not None:
             _end(session, row, Status.CANCELED, "canceled on request")
             return None
-        if row.attempt >= MAX_ATTEMPTS:
+        if row.attempt >= settings().max_attempts:
             _end(session, row, Status.FAILED, f"worker_lost: its worker was lost in each of {row.attempt} attempts")
             return None
         row.attempt += 1

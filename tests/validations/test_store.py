@@ -138,7 +138,7 @@ def test_a_planned_drain_costs_no_attempt_and_too_many_lost_workers_end_it(datab
     register("w")
     for _ in range(10):
         record.give_back(claim(made.id, "w"))
-    for _ in range(record.MAX_ATTEMPTS):
+    for _ in range(settings().max_attempts):
         claim(made.id, "w")
     assert record.claim(made.id, "w", "cpu") is None
     found = store.get(made.id)
