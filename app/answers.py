@@ -29,9 +29,12 @@ def ask(task: Task, knowledge: Knowledge, advisor: Advisor) -> Recommendation:
         raise Unprocessable(error.detail, [problem]) from None
 
 
-def keep(answer: Recommendation) -> bool:
-    """Stores an answer under its id; False when it is there already, since equal questions share a row."""
-    row = {"id": answer.id, "knowledge_sha256": answer.knowledge.sha256, "body": answer.model_dump_json()}
+def keep(answer: Recommendation, body: str) -> bool:
+    """Stores an answer, whose JSON is `body`, under its id; False when it is there already, since equal questions share a row."""
+    with db.reading() as session:
+        if session.get(RecommendationRow, answer.id) is not None:
+            return False
+    row = {"id": answer.id, "knowledge_sha256": answer.knowledge.sha256, "body": body}
     with db.transaction() as session:
         return db.insert_if_absent(session, RecommendationRow, {**row, "created_at": db.now(session)})
 

@@ -48,8 +48,9 @@ class RecommendationLine(BaseModel):
 def create(request: Request, task: Task, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
     """Ranked architectures for a task, each sentence with the rule or the figure behind it."""
     found = ask(task, knowledge, advisor)
-    made = keep(found)
-    return answer(request, found, status=201 if made else 200, headers={"Location": f"/v1/recommendations/{found.id}"})
+    body = found.model_dump_json()
+    made = keep(found, body)
+    return answer(request, body.encode(), status=201 if made else 200, headers={"Location": f"/v1/recommendations/{found.id}"})
 
 
 @router.get("", response_model=Page[RecommendationLine], operation_id="list_recommendations")

@@ -51,7 +51,7 @@ def ask_submit(request: Request, fields: Typed) -> Response:
         if error.status >= 500:
             raise
         return _form(request, fields, forms.complaints_of(error.errors, error.detail))
-    keep(found)
+    keep(found, found.model_dump_json())
     return RedirectResponse(f"/recommendations/{found.id}", status_code=303)
 
 
