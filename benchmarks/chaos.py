@@ -200,16 +200,19 @@ def storm(url: str, faults: int, seed: int) -> tuple[int, int]:
 
 
 def settle(processes: Processes) -> int:
-    """Waits for the end of everything that was acknowledged; how much of it was lost."""
+    """Waits for the end of everything that was asked for; how much of it was lost."""
     from app.validations import store
 
     deadline = time.monotonic() + END_SECONDS
-    acknowledged = list(processes.acknowledged)
-    while time.monotonic() < deadline and not all(store.get(v).done for v in acknowledged):
+    while time.monotonic() < deadline and store.waiting():
         processes.revive()
         time.sleep(0.5)
-    lost, attempts, starts = 0, [], []
-    for validation_id in acknowledged:
+    there = {item.id for item in store.page(1000)[0]}  # those too that were made but whose asker died before it heard
+    missing = sorted(set(processes.acknowledged) - there)
+    for validation_id in missing:
+        print(f"  lost: {validation_id} was acknowledged and is not there")
+    lost, attempts, starts = len(missing), [], []
+    for validation_id in sorted(there):
         found, log = store.get(validation_id), store.events(validation_id, 0, 10_000)
         kinds = collections.Counter(event["type"] for event in log)
         whole = [event["id"] for event in log] == list(range(1, len(log) + 1))
@@ -220,7 +223,7 @@ def settle(processes: Processes) -> int:
         starts.append(kinds["validation.started"])
     drained = sum(n > a for n, a in zip(starts, attempts, strict=True))
     print(
-        f"  {len(acknowledged)} validations, started {sum(starts)} times; {sum(a > 1 for a in attempts)} lost their worker "
+        f"  {len(there)} validations, started {sum(starts)} times; {sum(a > 1 for a in attempts)} lost their worker "
         f"(at most {max(attempts, default=1) - 1} times), {drained} were drained",
         flush=True,
     )
