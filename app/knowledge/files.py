@@ -155,12 +155,10 @@ IDENTITY = (
 
 def figure_id(row: Mapping[str, Any]) -> str:
     """DATASET/METRIC/ARCHITECTURE/ and 8 hex digits over the identifying columns."""
-    key = "\0".join(str(row.get(name) or "") for name in IDENTITY)
-    short_key = hashlib.sha256(key.encode()).hexdigest()[:8]
-    return f"{row.get('dataset')}/{row.get('metric')}/{row.get('architecture')}/{short_key}"
+    return f"{row.get('dataset')}/{row.get('metric')}/{row.get('architecture')}/{_short_digest(row, IDENTITY)}"
 
 
-_COST_IDENTITY = (
+COST_IDENTITY = (
     "architecture",
     "config",
     "dataset",
@@ -176,20 +174,12 @@ _COST_IDENTITY = (
 
 def cost_id(row: Mapping[str, Any]) -> str:
     """cost/ARCHITECTURE/ and 8 hex digits over where the row was read and its configuration."""
-    names = (
-        "architecture",
-        "config",
-        "dataset",
-        "resolution",
-        "batch_size_total",
-        "gpus",
-        "gpu_type",
-        "precision",
-        "source",
-        "locator",
-    )
+    return f"cost/{row.get('architecture')}/{_short_digest(row, COST_IDENTITY)}"
+
+
+def _short_digest(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
     key = "\0".join(str(row.get(name) or "") for name in names)
-    return f"cost/{row.get('architecture')}/{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
 def short(path: Path) -> str:
