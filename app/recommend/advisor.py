@@ -49,8 +49,8 @@ class Advisor:
     rivals: dict[TaskSlug, tuple[Rival, ...]]
     words: dict[str, tuple[str, ...]]
     """Paths of the task that the text of a rule speaks of."""
-    sayings: dict[tuple[object, ...], Excluded] = field(default_factory=dict, compare=False, repr=False)
-    """Sentences made before, by rule, architecture and the values of those paths; a memo, it changes no answer."""
+    sayings: dict[tuple[object, ...], tuple[Excluded, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """What rules excluded before, by rule, architectures and the values of those paths; a memo, it changes no answer."""
 
 
 def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CITED = 3
 """Figures named for a flip."""
-_KEPT = 50_000
+_KEPT = 2_000
 _BATCH = 16
 """Images per pass for which memory is predicted where the recipe states no batch: the least that trains passably."""
 
@@ -81,22 +81,25 @@ def excluded_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Exclu
     for rule, mask in ranking.excluding:
         hit = remaining & mask
         remaining = remaining & ~hit
-        out.extend(_excluded(rule, index, facts, advisor) for index in np.flatnonzero(hit).tolist())
+        out.extend(_excluded(rule, hit, facts, advisor))
     return tuple(out)
 
 
-def _excluded(rule: Rule, index: int, facts: Facts, advisor: Advisor) -> Excluded:
-    """Kept for the next answer: on one task most architectures are excluded by the same rule in the same words."""
-    key = (rule.id, index, *(facts.get(path) for path in advisor.words[rule.id]))
+def _excluded(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Excluded, ...]:
+    """What one rule excludes; kept for the next answer, since on one task the same rules say the same of the same designs."""
+    key = (rule.id, hit.tobytes(), *(facts.get(path) for path in advisor.words[rule.id]))
     found = advisor.sayings.get(key)
     if found is None:
-        if len(advisor.sayings) > _KEPT:
+        if len(advisor.sayings) >= _KEPT:
             advisor.sayings.clear()
-        found = advisor.sayings[key] = Excluded.model_construct(
-            architecture=advisor.architectures[index].slug,
-            rule_id=rule.id,
-            text=_told(rule, index, facts, advisor),
-            source=rule.sources[0],
+        found = advisor.sayings[key] = tuple(
+            Excluded.model_construct(
+                architecture=advisor.architectures[index].slug,
+                rule_id=rule.id,
+                text=_told(rule, index, facts, advisor),
+                source=rule.sources[0],
+            )
+            for index in np.flatnonzero(hit).tolist()
         )
     return found
 
