@@ -13,6 +13,8 @@ from app.vocabulary import Architecture, Benchmark, ReportedBy
 
 PLENTY = 30_000
 """Beyond this many training samples more of them no longer change the order (measured: knots at 10,000 and 100,000 fit worse)."""
+LAG = 2
+"""Years from a publication to the first figure that compares it; dates an architecture whose card has neither year nor arXiv id."""
 _UNDATED = 2020
 
 
@@ -93,7 +95,7 @@ def is_own(row: Benchmark, card: Architecture | None) -> bool:
 def designs_of(architectures: Mapping[str, Architecture], rows: Sequence[Benchmark]) -> dict[str, Design]:
     """The designs of all architectures that cards or figures name.
 
-    A card without a year counts from its arXiv number or its first figure; a name without a card is a family of its own.
+    A card without a year is dated by its arXiv number, or by its first figure; a name without a card is a family of its own.
     """
     first: dict[str, int] = {}
     for row in rows:
@@ -105,7 +107,7 @@ def designs_of(architectures: Mapping[str, Architecture], rows: Sequence[Benchma
     for slug in {*architectures, *first, *(r.architecture for r in rows)}:
         card = architectures.get(slug)
         stated = (card.year or _year_of(card.arxiv or "")) if card else None
-        year = stated or first.get(slug) or _UNDATED
+        year = stated or first.get(slug, _UNDATED + LAG) - LAG
         out[slug] = Design(slug, card.family if card else slug, (year - 2018) / 3, line.get(slug, 0.0))
     return out
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from app.recommend.designs import PLENTY, Design, Question, designs_of, scarcity
 from app.recommend.figures import Figures, figures_of, quality_rows
-from app.recommend.hierarchy import PRIOR, Layout, Posterior
+from app.recommend.hierarchy import PRIOR, TREND, Layout, Posterior
 from app.recommend.linear import Array, Index
 from app.recommend.rules import Facts, Mask
 from app.recommend.sentences import said_of
@@ -136,7 +136,7 @@ def fit_evidence(knowledge: Knowledge, architectures: Sequence[Architecture], me
     designs = designs_of(knowledge.architectures, rows)
     layout = Layout(rows, designs, knowledge.architectures)
     posterior = layout.fit(figures)
-    fitted = layout.z[figures.index] @ posterior.mean
+    fitted = layout.z[figures.index] @ posterior.mean + TREND * np.array([designs[r.architecture].year for r in figures.rows])
     said = said_of(figures, knowledge.metrics)
     by_task: dict[str, list[int]] = {}
     for i, row in enumerate(figures.rows):
@@ -178,8 +178,9 @@ def _task(
     slope = scarce - parts[0][0]
     mean, variance = np.zeros((len(architectures), 2)), np.ones((len(architectures), 3))
     primary, far = np.zeros((len(architectures), 2)), np.ones((len(architectures), 3))
-    mean[able] = np.column_stack([plenty @ posterior.mean, slope @ posterior.mean])
-    primary[able] = np.column_stack([parts[0][0] @ posterior.mean, slope @ posterior.mean])
+    trend = TREND * np.array([designs[architectures[i].slug].year for i in able])
+    mean[able] = np.column_stack([plenty @ posterior.mean + trend, slope @ posterior.mean])
+    primary[able] = np.column_stack([parts[0][0] @ posterior.mean + trend, slope @ posterior.mean])
     extra = np.maximum(scarce_unseen - parts[0][1], 0.0)
     own, own_slope = plenty.multiply(~layout.trend).tocsr(), slope.multiply(~layout.trend).tocsr()
     variance[able] = _quadratic(own, own_slope, posterior.covariance) + np.column_stack([unseen, 0 * extra, extra])

@@ -111,7 +111,7 @@ def figures_of(
 ) -> Figures:
     """Scales and standardises figures; those alone in their cell say nothing about a difference and are left out.
 
-    `directions` serves metrics that `metrics` does not know.
+    `directions` says of metrics that `metrics` lacks which way is better; without a word less is.
     """
     values = np.array([r.value for r in rows], float)
     names, metric = labels(r.metric for r in rows)
@@ -120,7 +120,7 @@ def figures_of(
     for code, name in enumerate(names):
         mine = metric == code
         known = metrics.get(str(name))
-        scales[str(name)] = scale_of(known, known.direction if known else directions[str(name)], values[mine])
+        scales[str(name)] = scale_of(known, known.direction if known else directions.get(str(name), Direction.MIN), values[mine])
         x[mine] = scales[str(name)].forward(values[mine])
     _, publications = labels(publication(r.source) for r in rows)
     _, cell = labels(

@@ -55,6 +55,9 @@ NUISANCE: Variances = {
     "noise": 0.151,
 }
 """Variance, within one publication, of what another would not repeat; `cell` takes the level out, `own` is flattery."""
+TREND = 0.3
+"""By how much a new publication finds designs of three years later better, beyond what the effects say. The regression of
+standings on predictions, each made without the publication it predicts, gives 0.28 +- 0.15 over 42 publications."""
 FIGURE_VARIANCE = sum(v for k, v in NUISANCE.items() if k != "cell")
 """By how much one new figure scatters around its prediction, in squared spreads of its cell."""
 
@@ -203,7 +206,8 @@ class Posterior:
         """Mean (q,) and variance (q,) of the standing of each pair in a new publication, its scatter not counted."""
         phi, unseen = self.layout.features(pairs)
         half = linalg.solve_triangular(self.root, phi.toarray().T, lower=True, check_finite=False)
-        return phi @ self.mean, (half**2).sum(axis=0) + unseen
+        trend = TREND * np.array([design.year for design, _ in pairs])
+        return phi @ self.mean + trend, (half**2).sum(axis=0) + unseen
 
 
 def _same(code: Index) -> Array:
