@@ -13,6 +13,8 @@ from app.vocabulary import Architecture, Benchmark, ReportedBy
 
 PLENTY = 30_000
 """Beyond this many training samples more of them no longer change the order (measured: knots at 10,000 and 100,000 fit worse)."""
+TREND_YEARS = 3
+"""Years that make one step of `Design.year`."""
 LAG = 2
 """Years from a publication to the first figure that compares it; dates an architecture whose card has neither year nor arXiv id."""
 _UNDATED = 2020
@@ -108,7 +110,7 @@ def designs_of(architectures: Mapping[str, Architecture], rows: Sequence[Benchma
         card = architectures.get(slug)
         stated = (card.year or _year_of(card.arxiv or "")) if card else None
         year = stated or first.get(slug, _UNDATED + LAG) - LAG
-        out[slug] = Design(slug, card.family if card else slug, (year - 2018) / 3, line.get(slug, 0.0))
+        out[slug] = Design(slug, card.family if card else slug, (year - 2018) / TREND_YEARS, line.get(slug, 0.0))
     return out
 
 
