@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from app.recommend.designs import PLENTY, Design, Question, designs_of, scarcity
-from app.recommend.figures import Figures, figures_of, quality_rows
+from app.recommend.figures import Figures, figures_of, quality_rows, thinned
 from app.recommend.hierarchy import PRIOR, TREND, Layout, Posterior
 from app.recommend.linear import Array, Index
 from app.recommend.rules import Facts, Mask
@@ -17,6 +17,8 @@ from app.recommend.sentences import said_of
 from app.recommend.yardstick import LEVEL, Yardstick, yardstick_of
 from app.vocabulary import Architecture, Benchmark, Knowledge, Quality, Reason, TaskMetric, TaskSlug, Weighted
 
+PRIVATE = 2000
+"""So many of a team's own figures enter the fit; see figures.thinned."""
 CITED = 8
 """Figures named for each prediction, those of the greatest weight."""
 REASONS = 3
@@ -131,7 +133,7 @@ class Evidence:
 
 def fit_evidence(knowledge: Knowledge, architectures: Sequence[Architecture], measurements: Sequence[Benchmark]) -> Evidence:
     """Fits the evidence model to the shipped figures and a team's own, and reads it off for every task."""
-    rows = quality_rows((*knowledge.benchmarks, *measurements), knowledge)
+    rows = quality_rows((*knowledge.benchmarks, *thinned(measurements, PRIVATE)), knowledge)
     figures = figures_of(rows, knowledge.metrics)
     designs = designs_of(knowledge.architectures, rows)
     layout = Layout(rows, designs, knowledge.architectures)

@@ -147,6 +147,26 @@ def figures_of(
     )
 
 
+def thinned(rows: Sequence[Benchmark], limit: int) -> list[Benchmark]:
+    """At most about `limit` of a team's figures, by whole cells: those that compare the most architectures first, then by name.
+
+    A fit grows with the cube of what it is given; a million figures of one team say no more of its architectures than these.
+    """
+    if len(rows) <= limit:
+        return list(rows)
+    _, cell = labels(
+        (r.task, r.dataset, r.resolution, r.metric, r.protocol, publication(r.source), r.train_samples) for r in rows
+    )
+    _, design = labels(r.architecture for r in rows)
+    pairs = np.unique(np.stack([cell, design]), axis=1)
+    width = np.bincount(pairs[0], minlength=int(cell.max()) + 1)
+    order = np.lexsort((np.arange(len(width)), -width))
+    size = np.bincount(cell)[order]
+    chosen = order[(np.cumsum(size) <= limit) & (width[order] > 1)]
+    keep = np.isin(cell, chosen)
+    return [rows[i] for i in np.flatnonzero(keep).tolist()]
+
+
 def labels(items: Iterable[Hashable]) -> tuple[list[Hashable], Index]:
     """Distinct items in order of appearance, and the number of each item."""
     seen: dict[Hashable, int] = {}

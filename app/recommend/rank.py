@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from app.recommend.cost import Costs
+from app.recommend.cost import Z80, Costs
 from app.recommend.evidence import Evidence, Standing
 from app.recommend.linear import Array
+from app.recommend.recipe import FIXED_GB
 from app.recommend.rules import Compiled, Facts, Fired, Mask, Rules, fired
 from app.recommend.yardstick import cautious
 
@@ -111,8 +112,9 @@ def _hours(facts: Facts, fitted: Fitted) -> Array:
     resolution, gpu = facts.get("data.resolution"), fitted.costs.gpus.get(facts.get("budget.gpu") or "")
     log_hours, spread = fitted.costs.log_hours(resolution, gpu)
     if fitted.rules.asks_cost:
-        facts["cost.gpu_hours"] = np.exp(log_hours - spread)
-        facts["cost.memory_gb"] = np.exp(fitted.costs.log_gb_per_image(resolution)[0]) + 1.0
+        log_gb, gb_spread = fitted.costs.log_gb_per_image(resolution)
+        facts["cost.gpu_hours"] = np.exp(log_hours - Z80 * spread)
+        facts["cost.memory_gb"] = np.exp(log_gb - Z80 * gb_spread) + FIXED_GB
     return log_hours
 
 
@@ -141,12 +143,12 @@ def _score(facts: Facts, left: Mask, standing: Standing | None, bonus: Array, st
 
 
 def _quality(standing: Standing, left: Mask) -> Array:
-    """The cautious standing; a design without a figure of its own on the task counts no more than the least that has one."""
+    """The cautious standing; a design without a figure of its own on the task counts less than the least that has one."""
     quality = cautious(standing.mean, standing.variance)
     shown = quality[left & standing.task.shown]
     if not len(shown):
         return quality
-    capped: Array = np.where(standing.task.shown, quality, np.minimum(quality, shown.min()))
+    capped: Array = np.where(standing.task.shown, quality, np.minimum(quality, shown.min() - _LESS))
     return capped
 
 
@@ -164,4 +166,5 @@ def _cheapness(log_hours: Array, left: Mask, facts: Facts) -> Array:
     return np.where(known, np.clip((reference - log_hours) / _TEN, -1.0, 1.0), 0.0)
 
 
+_LESS = 1e-3
 _TEN = float(np.log(10.0))

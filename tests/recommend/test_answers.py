@@ -68,7 +68,9 @@ def test_every_sentence_has_an_id_and_every_constraint_holds(body: dict[str, obj
     for flip in answer.flips:
         assert flip.rule_id in rules or (flip.benchmark_ids and set(flip.benchmark_ids) <= figures), flip
     if answer.abstained_reason:
-        assert any(known in answer.abstained_reason for known in rules | figures) or not answer.candidates, answer.abstained_reason
+        assert any(known in answer.abstained_reason for known in rules | figures) or not answer.candidates, (
+            answer.abstained_reason
+        )
     assert answer.abstained == (answer.abstained_reason is not None)
     assert Recommendation.model_validate_json(answer.model_dump_json()).id == answer.id
 
