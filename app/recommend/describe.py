@@ -41,19 +41,14 @@ def complete(facts: Facts, rules: Rules) -> dict[str, tuple[Any, Rule]]:
     made: dict[str, tuple[Any, Rule]] = {}
     while True:
         before = len(made)
-        for rule, _ in rules.firing("assume", facts):
-            for pointer, value in (rule.then.assume or {}).items():
-                path = _path(pointer)
-                if path in facts and facts[path] is None:
-                    facts[path] = value
-                    made[pointer] = value, rule
+        for one in rules.of("assume", facts["task.task"]):
+            gaps = [(pointer, path) for pointer, path in one.fills if path in facts and facts[path] is None]
+            if gaps and one.fires(facts) is not False:
+                for pointer, path in gaps:
+                    facts[path] = value = (one.rule.then.assume or {})[pointer]
+                    made[pointer] = value, one.rule
         if len(made) == before:
             return made
-
-
-def _path(pointer: str) -> str:
-    path = pointer.strip("/").replace("/", ".")
-    return path if "." in path else f"task.{path}"
 
 
 def _filled(task: Task, values: dict[str, Any]) -> Task:

@@ -70,12 +70,10 @@ class TaskEvidence:
         return self.cited.get(index, _NOTHING_CITED)
 
     def at(self, facts: Facts) -> Standing:
-        """Mean, variance and distance of every architecture for the samples of a task."""
+        """Mean and variance of every architecture for the samples of a task."""
         few = scarcity(facts.get("data.samples"))
         powers = np.array([1.0, few, few * few])
-        variance = self.variance @ powers
-        distance = np.minimum(variance / (self.far @ powers), 1.0)
-        return Standing(self, self.mean @ powers[:2], self.primary @ powers[:2], variance, distance)
+        return Standing(self, powers, self.mean @ powers[:2], self.variance @ powers)
 
     def place(self, facts: Facts) -> Place | None:
         """The yardstick nearest to the task in resolution and samples, the best furnished first."""
@@ -92,13 +90,20 @@ class TaskEvidence:
 
 @dataclass(frozen=True)
 class Standing:
-    """Expected standing of every architecture, in spreads of a yardstick: over the task's metrics, and on the first alone."""
+    """Expected standing of every architecture over the task's metrics, in spreads of a yardstick, and its variance."""
 
     task: TaskEvidence
+    powers: Array
     mean: Array
-    primary: Array
     variance: Array
-    distance: Array
+
+    def distance(self, index: int) -> float:
+        """How far one architecture is from the figures: 0 known for sure, 1 as uncertain as a stranger."""
+        return min(float(self.variance[index] / (self.task.far[index] @ self.powers)), 1.0)
+
+    def primary(self, index: int) -> float:
+        """The standing of one architecture on the first metric of the task alone."""
+        return float(self.task.primary[index] @ self.powers[:2])
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Evidence:
         """The figure expected of one architecture at a place."""
         low = expected = high = None
         if place is not None:
-            reach = place.yardstick.interval(float(standing.primary[index]), float(standing.variance[index]))
+            reach = place.yardstick.interval(standing.primary(index), float(standing.variance[index]))
             low, expected, high = sorted(map(self.figures.scales[place.metric].back, reach))
         return Quality.model_construct(
             metric=place.metric if place else "none",
@@ -127,7 +132,7 @@ class Evidence:
             high=high,
             level=LEVEL,
             evidence=standing.task.cites(index).weights,
-            distance=round(float(standing.distance[index]), 4),
+            distance=round(standing.distance(index), 4),
         )
 
 

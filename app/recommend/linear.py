@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,13 @@ class Effects:
     covariance: Array
     noise: float
 
+    @cached_property
+    def _flat(self) -> Array:
+        return self.covariance.reshape(len(self.mean), -1)
+
     def at(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of x . coefficients for every architecture; x has shape (k,)."""
-        return self.mean @ x, np.sqrt(np.maximum((self.covariance @ x) @ x, 0.0))
+        return self.mean @ x, np.sqrt(np.maximum(self._flat @ np.outer(x, x).ravel(), 0.0))
 
 
 def fit_effects(x: Array, y: Array, levels: Sequence[Level], noise: float) -> Effects:

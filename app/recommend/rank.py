@@ -49,7 +49,7 @@ class Ranking:
     @property
     def distance(self) -> float:
         """Of the first in the order from the nearest figures; 1 where there is none."""
-        return float(self.standing.distance[self.order[0]]) if self.standing is not None and len(self.order) else 1.0
+        return self.standing.distance(self.order[0]) if self.standing is not None and len(self.order) else 1.0
 
 
 def rank(facts: Facts, fitted: Fitted) -> Ranking:
@@ -102,7 +102,7 @@ class Probe:
             return None
         score = _score(facts, left, standing, bonus, steady, log_hours)
         best = int(np.where(left, score, -np.inf).argmax())
-        return best if standing.distance[best] <= FAR else None
+        return best if standing.distance(best) <= FAR else None
 
 
 _COSTLY = ("data.resolution", "budget.gpu")
@@ -163,7 +163,7 @@ def _cheapness(log_hours: Array, left: Mask, facts: Facts) -> Array:
         if not len(here):
             return np.zeros(len(left))
         reference = float(here[len(here) // 2])
-    return np.where(known, np.clip((reference - log_hours) / _TEN, -1.0, 1.0), 0.0)
+    return np.where(known, np.minimum(np.maximum((reference - log_hours) / _TEN, -1.0), 1.0), 0.0)
 
 
 _LESS = 1e-3

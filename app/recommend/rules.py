@@ -66,6 +66,12 @@ def facts_of_architecture(architecture: Architecture, trainable: bool) -> Facts:
     return facts
 
 
+def path_of(pointer: str) -> str:
+    """`/data/samples` -> `data.samples`, `/task` -> `task.task`."""
+    path = pointer.strip("/").replace("/", ".")
+    return path if "." in path else f"task.{path}"
+
+
 def fill(text: str, facts: Facts, design: Facts = NOTHING) -> str:
     """The sentence with each {path} replaced by its value in the design or the task."""
     if "{" not in text:
@@ -93,7 +99,10 @@ def spoken(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Compiled:
-    """One rule: tests of the task alone, a fixed mask, and masks that depend on both. `paths` are all it looks at."""
+    """One rule: tests of the task alone, a fixed mask, and masks that depend on both.
+
+    `paths` are all it looks at, `fills` the pointers and paths that it assumes.
+    """
 
     rule: Rule
     tasks: frozenset[str] | None
@@ -101,6 +110,7 @@ class Compiled:
     fixed: Mask | None
     mixed: tuple[Callable[[Facts], Mask], ...]
     paths: frozenset[str]
+    fills: tuple[tuple[str, str], ...]
 
     def fires(self, facts: Facts) -> Mask | bool:
         """Which architectures the rule fires on; True or False where it does not look at them. Its `tasks` are not tested."""
@@ -172,8 +182,7 @@ class Rules:
 
     def assumes_from(self, path: str) -> bool:
         """Whether a value at this path can change what is assumed at another."""
-        pointer = "/" + path.removeprefix("task.").replace(".", "/")
-        return any(path in c.paths and set(c.rule.then.assume or ()) != {pointer} for c in self._by_effect["assume"])
+        return any(path in c.paths and any(other != path for _, other in c.fills) for c in self._by_effect["assume"])
 
     def _compile(self, rule: Rule) -> Compiled:
         tests: list[Callable[[Facts], bool]] = []
@@ -194,7 +203,8 @@ class Rules:
                 fixed = mask if fixed is None else fixed & mask
             else:
                 tests.append(_of_task(path, test))
-        return Compiled(rule, tasks, tuple(tests), fixed, tuple(mixed), frozenset(paths))
+        fills = tuple((pointer, path_of(pointer)) for pointer in rule.then.assume or ())
+        return Compiled(rule, tasks, tuple(tests), fixed, tuple(mixed), frozenset(paths), fills)
 
     def _both(self, path: str, test: Any) -> Callable[[Facts], Mask]:
         """A test that compares an architecture, or its cost, with the task."""
@@ -202,13 +212,13 @@ class Rules:
             inner = self._both(path, test["not"])
             return lambda facts: ~inner(facts)
         if isinstance(test, Mapping):
+            width = len(self.columns)
+            everyone = np.ones(width, bool)
             pairs = [(_ORDER[name], self._numbers(path), self._numbers(operand)) for name, operand in test.items()]
 
             def compare(facts: Facts) -> Mask:
-                mask = np.ones(len(self.columns), bool)
-                for order, left, right in pairs:
-                    mask &= order(left(facts), right(facts))
-                return mask
+                masks = [order(left(facts), right(facts)) for order, left, right in pairs]
+                return np.broadcast_to(np.logical_and.reduce(masks), (width,)) if len(masks) > 1 else masks[0] & everyone
 
             return compare
         design, other = (path, test) if path.startswith("architecture.") else (test, path)
