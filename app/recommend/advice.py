@@ -62,13 +62,11 @@ def advice_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Advice,
     """The advice of the rules that fire on the task or on a candidate, then the rivals of the task."""
     left = ranking.left
     out = [
-        Advice.model_construct(
-            rule_id=rule.id, benchmark_ids=(), text=fill(rule.then.advise or rule.text, facts), source=rule.sources[0]
-        )
+        Advice(rule_id=rule.id, benchmark_ids=(), text=fill(rule.then.advise or rule.text, facts), source=rule.sources[0])
         for rule, mask in advisor.rules.firing("advise", facts)
         if mask is True or bool((mask & left).any())
     ]
     for rival in advisor.rivals.get(facts["task.task"], ()):
         text = f"{rival.name} is not a GAN and beats every GAN it is measured with on {rival.wins} of {rival.met} yardsticks."
-        out.append(Advice.model_construct(rule_id=None, benchmark_ids=rival.figures, text=text, source=rival.source))
+        out.append(Advice(rule_id=None, benchmark_ids=rival.figures, text=text, source=rival.source))
     return tuple(out)

@@ -82,9 +82,9 @@ def recommend(task: Task, advisor: Advisor) -> Recommendation:
     described, assumptions, facts = describe(task, advisor.rules, advisor.knowledge)
     ranking = rank(facts, advisor)
     abstained = _abstains(ranking, advisor)
-    return Recommendation.model_construct(
+    return Recommendation(
         id=hashlib.sha256((task.model_dump_json() + advisor.digest).encode()).hexdigest()[:32],
-        knowledge=KnowledgeStamp.model_construct(version=advisor.knowledge.version, sha256=advisor.knowledge.sha256),
+        knowledge=KnowledgeStamp(version=advisor.knowledge.version, sha256=advisor.knowledge.sha256),
         task=described,
         assumptions=assumptions,
         abstained=abstained is not None,

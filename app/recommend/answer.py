@@ -41,7 +41,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
         batch = recipe.get("images_per_pass") or recipe.get("batch_size")
         images = batch.value if batch is not None and isinstance(batch.value, int) else _BATCH
         out.append(
-            Candidate.model_construct(
+            Candidate(
                 rank=number,
                 architecture=architecture.slug,
                 name=architecture.name,
@@ -63,7 +63,7 @@ def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tu
     for rule, mask in ranking.scoring:
         if touches(mask, index):
             reasons.append(
-                Reason.model_construct(
+                Reason(
                     rule_id=rule.id,
                     benchmark_id=None,
                     effect=rule.then.score if rule.then.score is not None else rule.then.stability,
@@ -93,7 +93,7 @@ def _excluded(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Ex
         if len(advisor.sayings) >= _KEPT:
             advisor.sayings.clear()
         found = advisor.sayings[key] = tuple(
-            Excluded.model_construct(
+            Excluded(
                 architecture=advisor.architectures[index].slug,
                 rule_id=rule.id,
                 text=_told(rule, index, facts, advisor),
@@ -118,7 +118,7 @@ def flips_of(asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> 
         rules += [r for r, mask in ranking.excluding if touches(mask, index)]
         before, now = advisor.architectures[first], advisor.architectures[index]
         out.append(
-            Flip.model_construct(
+            Flip(
                 pointer="/" + path.replace(".", "/"),
                 value=value,
                 winner=now.slug,

@@ -123,7 +123,7 @@ def estimate(costs: Costs, all_spent: Spent, index: int, budget: Limits, images:
     hours = _interval(float(all_spent.log_hours[index]), float(all_spent.hours_sd[index]))
     memory = _interval(float(all_spent.log_gb[index]) + math.log(images), float(all_spent.gb_sd[index]), FIXED_GB, 1e9)
     usd = _scaled(hours, gpu.usd_per_hour) if gpu and gpu.usd_per_hour else _UNKNOWN
-    return CostEstimate.model_construct(
+    return CostEstimate(
         gpu=gpu.name if gpu else _REFERENCE,
         peak_memory_bytes=memory,
         train_seconds=_scaled(hours, 3600.0 / (budget.gpus or 1)),
@@ -161,10 +161,10 @@ def _interval(mean: float, sd: float, shift: float = 0.0, unit: float = 1.0) -> 
     if not math.isfinite(mean):
         return _UNKNOWN
     low, expected, high = ((math.exp(mean + z * sd) + shift) * unit for z in (-Z80, 0.0, Z80))
-    return Interval.model_construct(low=low, expected=expected, high=high)
+    return Interval(low=low, expected=expected, high=high)
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:
     if interval.expected is None or interval.low is None or interval.high is None:
         return _UNKNOWN
-    return Interval.model_construct(low=interval.low * factor, expected=interval.expected * factor, high=interval.high * factor)
+    return Interval(low=interval.low * factor, expected=interval.expected * factor, high=interval.high * factor)

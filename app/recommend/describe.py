@@ -26,7 +26,7 @@ def describe(task: Task, rules: Rules, knowledge: Knowledge) -> tuple[Task, tupl
     facts = facts_of(task)
     made = complete(facts, rules)
     assumptions = tuple(
-        Assumption.model_construct(pointer=pointer, value=value, because=fill(rule.text, facts), rule_id=rule.id)
+        Assumption(pointer=pointer, value=value, because=fill(rule.text, facts), rule_id=rule.id)
         for pointer, (value, rule) in made.items()
     )
     if made:

@@ -124,7 +124,7 @@ class Evidence:
         if place is not None:
             reach = place.yardstick.interval(standing.primary(index), float(standing.variance[index]))
             low, expected, high = sorted(map(self.figures.scales[place.metric].back, reach))
-        return Quality.model_construct(
+        return Quality(
             metric=place.metric if place else "none",
             yardstick=place.text if place else "no yardstick with three figures",
             expected=expected,

@@ -149,4 +149,4 @@ def _derive(recipe: dict[str, RecipeValue], names: dict[str, Any], formulas: Seq
 
 
 def _value(value: Any, origin: str, source: str) -> RecipeValue:
-    return RecipeValue.model_construct(value=value, origin=origin, source=source)  # type: ignore[arg-type]
+    return RecipeValue(value=value, origin=origin, source=source)
