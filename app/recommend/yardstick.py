@@ -18,11 +18,12 @@ WIDTH = 1.0
 
 
 def cautious(mean: Array, variance: Array) -> Array:
-    """The standing reached in three cases of four: what is little known must promise more to be named first."""
-    return mean - _QUARTILE * np.sqrt(variance)
+    """The standing less one standard deviation: what is little known must promise more to be named first.
 
-
-_QUARTILE = float(stats.norm.ppf(0.75))
+    Chosen by backtest over publications left out: designs seen by few do worse than their figures say.
+    """
+    lower: Array = mean - np.sqrt(variance)
+    return lower
 
 
 @dataclass(frozen=True)

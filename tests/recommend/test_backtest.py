@@ -12,7 +12,7 @@ from app.recommend.backtest import METHODS, backtest, foreign
 from app.vocabulary import Benchmark, Knowledge
 from tests.recommend.shipped import knowledge
 
-FLOOR = {"top1": 0.45, "spearman": 0.31, "within20": 0.79}
+FLOOR = {"top1": 0.44, "spearman": 0.32, "within20": 0.79}
 """Slightly under what was measured, see docs/advice.md."""
 
 
