@@ -87,7 +87,8 @@ def excluded_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Exclu
 
 def _excluded(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Excluded, ...]:
     """What one rule excludes; kept for the next answer, since on one task the same rules say the same of the same designs."""
-    key = (rule.id, hit.tobytes(), *(facts.get(path) for path in advisor.words[rule.id]))
+    values = (facts.get(path) for path in advisor.words[rule.id])
+    key = (rule.id, hit.tobytes(), *(v.tobytes() if isinstance(v, np.ndarray) else v for v in values))
     found = advisor.sayings.get(key)
     if found is None:
         if len(advisor.sayings) >= _KEPT:
@@ -136,4 +137,6 @@ def touches(mask: Mask | bool, index: int) -> bool:
 
 
 def _told(rule: Rule, index: int, facts: Facts, advisor: Advisor) -> str:
-    return fill(rule.text, facts, advisor.rules.columns[index])
+    """The text of a rule about one architecture, its predicted cost among the values."""
+    costs = {path: float(facts[path][index]) for path in advisor.words[rule.id] if isinstance(facts.get(path), np.ndarray)}
+    return fill(rule.text, facts, advisor.rules.columns[index] | costs if costs else advisor.rules.columns[index])

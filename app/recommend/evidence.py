@@ -42,12 +42,11 @@ class Place:
 class Cited:
     """The figures of greatest weight in one prediction, as an answer names them."""
 
-    rows: Index
     weights: tuple[Weighted, ...]
     reasons: tuple[Reason, ...]
 
 
-_NOTHING_CITED = Cited(np.zeros(0, np.intp), (), ())
+_NOTHING_CITED = Cited((), ())
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,7 @@ def _cited(pull: Array, figures: Figures, said: Sequence[str]) -> Cited:
         )
         for i in rows[:REASONS].tolist()
     ]
-    return Cited(rows, tuple(weights), tuple(reasons))
+    return Cited(tuple(weights), tuple(reasons))
 
 
 def _quadratic(base: sparse.csr_matrix, slope: sparse.csr_matrix, covariance: Array) -> Array:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from app.recommend import TaskError
+from app.recommend import TaskError, fit
 from app.recommend.describe import describe
 from app.recommend.rank import rank
 from app.recommend.rules import EFFECTS, fill, holds, paths_of, spoken
-from app.vocabulary import Task
-from tests.recommend.shipped import advisor, knowledge
+from app.vocabulary import Effect, Golden, Rule, Task
+from tests.recommend.shipped import advisor, ask, knowledge
 from tests.recommend.test_answers import tasks
 
 FACTS: dict[str, Any] = {
@@ -95,3 +96,21 @@ def test_braces_are_filled_from_the_design_and_the_task() -> None:
 )
 def test_a_value_is_spoken(value: object, text: str) -> None:
     assert spoken(value) == text
+
+
+def test_a_rule_may_speak_of_the_predicted_cost_of_each_architecture() -> None:
+    dear = Rule(
+        id="too-dear",
+        topic="resources",
+        when={"cost.gpu_hours": {"above": "budget.gpu_hours"}},
+        then=Effect(exclude=True),
+        text="{architecture.name} takes {cost.gpu_hours} hours or more.",
+        because="a test",
+        sources=("arXiv:2006.06676",),
+        golden=(Golden(task={"data": {"type": "image"}}),),
+    )
+    who = fit(replace(knowledge(), rules=(dear, *knowledge().rules)))
+    answer = ask({"data": {"type": "image", "resolution": 512, "samples": 70000}, "budget": {"gpu_hours": 1}}, who)
+    texts = [e.text for e in answer.excluded if e.rule_id == "too-dear"]
+    assert len(set(texts)) > 5
+    assert all("[" not in text and "nan" not in text for text in texts)
