@@ -360,6 +360,28 @@ class Cost(Word):
     notes: str | None = None
 
 
+class Profile(Word):
+    """One traced training step of one of our networks: what it computes, moves and holds. No weight was ever allocated."""
+
+    id: str = Field(description="profile/ARCHITECTURE/ and 8 hex digits of the row's configuration.")
+    architecture: Slug
+    task: TaskSlug
+    resolution: int | None = None
+    length: int | None = None
+    channels: int | None = None
+    width: int | None = None
+    batch_size: int
+    precision: str
+    parameters_g: int
+    parameters_d: int
+    flops_per_step: float
+    bytes_per_step: float = Field(description="Bytes that the kernels of a step read and write.")
+    kernels_per_step: int
+    static_bytes: int = Field(description="Weights, gradients, optimiser states and EMA.")
+    peak_bytes: int = Field(description="Largest sum of live tensors within the step, static included.")
+    network_sha256: str = Field(description="Digest of the network file that was traced.")
+
+
 Test = str | float | int | bool | list[Any] | dict[str, Any]
 """One condition of a rule: a scalar (equal), a list (one of), or a mapping such as {min: 4, max: 30000}; see app/recommend/rules.py."""
 
@@ -415,6 +437,7 @@ class Knowledge:
     gpus: Mapping[str, Gpu]
     costs: tuple[Cost, ...]
     trainable: frozenset[str]
+    profiles: tuple[Profile, ...] = ()
 
 
 # ------------------------------------------------------------------ the recommendation

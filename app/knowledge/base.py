@@ -54,6 +54,7 @@ class Base:
             "rules": lambda e: laws.of_rule(e, cards),
             "gpus": laws.of_gpu,
             "costs": lambda e: laws.of_cost(e, cards),
+            "profiles": lambda e: laws.known("slugs", "architecture", e.architecture, cards),
         }
         return [
             Finding(f.law, short(item.path), line(item, (f.field,)), subject(item), f.text, f.tip)

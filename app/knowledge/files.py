@@ -6,6 +6,7 @@
     rules/TOPIC.yaml           the rules of one topic; read in the order of file names, then of entries
     metrics.yaml tasks.yaml datasets.yaml    lists
     gpus.csv costs.csv         tables
+    profiles.csv               training steps of our own networks, traced; written by a program, not by hand
 
 Absent fields are left out of YAML and empty in CSV. `id` and the data set of a figure are derived, so they are not columns.
 """
@@ -23,7 +24,7 @@ import yaml
 from pydantic import BaseModel
 
 from app.errors import KnowledgeError
-from app.vocabulary import Architecture, Benchmark, Cost, Dataset, Gpu, Metric, Rule, TaskMetric
+from app.vocabulary import Architecture, Benchmark, Cost, Dataset, Gpu, Metric, Profile, Rule, TaskMetric
 
 SHIPPED = Path(__file__).parent
 VERSION = "version.txt"
@@ -47,6 +48,7 @@ class Kind:
 
 
 _FIGURE_ORDER = ("task", "metric", "resolution", "architecture", "variant", "protocol", "train_samples", "source", "locator")
+PROFILE_IDENTITY = ("architecture", "task", "resolution", "length", "channels", "width", "batch_size", "precision")
 _COST_ORDER = ("architecture", "resolution", "config", "gpu_type", "gpus", "source", "locator")
 KINDS = (
     Kind("architectures", Architecture, "architectures/*.yaml"),
@@ -57,6 +59,7 @@ KINDS = (
     Kind("rules", Rule, "rules/*.yaml"),
     Kind("gpus", Gpu, "gpus.csv"),
     Kind("costs", Cost, "costs.csv", derived=("id",), sort=_COST_ORDER),
+    Kind("profiles", Profile, "profiles.csv", derived=("id",), sort=PROFILE_IDENTITY),
 )
 
 
@@ -133,6 +136,8 @@ def _read_table(path: Path, kind: Kind) -> Iterator[Item]:
                     body["id"] = figure_id(body)
                 elif kind.name == "costs":
                     body["id"] = cost_id(body)
+                elif kind.name == "profiles":
+                    body["id"] = f"profile/{body.get('architecture')}/{_short_digest(body, PROFILE_IDENTITY)}"
                 yield Item(path, rows.line_num, body)
         except csv.Error as error:
             raise KnowledgeError(f"{short(path)}:{rows.line_num} is not CSV: {error}") from None

@@ -33,6 +33,7 @@ def load(path: Path = SHIPPED, trainable: frozenset[str] | None = None) -> Knowl
         datasets=_keyed(found["datasets"], "slug"),
         gpus=_keyed(found["gpus"], "name"),
         costs=tuple(found["costs"]),
+        profiles=tuple(found["profiles"]),
         trainable=networks() if trainable is None else trainable,
     )
 
