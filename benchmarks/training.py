@@ -88,7 +88,7 @@ def race(setting: str, ours: Callable[[], None], plain: Callable[[], None]) -> R
 
 
 def our_loop(data: Dataset, recipe: Recipe, channels_last: bool) -> Callable[[], None]:
-    game = Game(replace(build(recipe), channels_last=channels_last), recipe, data, torch.device("cpu"))
+    game = Game(replace(build(recipe, data), channels_last=channels_last), recipe, data, torch.device("cpu"))
     return game.play
 
 

@@ -19,6 +19,8 @@ from models.contract import Recipe
 Batch = Mapping[str, Tensor]
 Networks = Mapping[str, nn.Module]
 Loss = Callable[["Turn"], Tensor]
+Judge = Callable[[Tensor], Tensor]
+"""Images -> logits: a discriminator with its labels put in."""
 OptimiserOf = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
@@ -71,8 +73,9 @@ class Phase:
 
 
 class Sampler(Protocol):
-    def __call__(self, networks: Networks, n: int, generator: torch.Generator) -> Tensor:
-        """n samples in the range of the data, made by the networks given (the averaged ones, in evaluation mode)."""
+    def __call__(self, networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
+        """n samples in the range of the data, made by the networks (the averaged ones, in evaluation mode) from what is `given`:
+        the data set's `conditions`, n of each; empty where nothing is conditioned on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,25 +115,29 @@ def duel(
     latent: Callable[..., Tensor],
     d_loss: Callable[[Tensor, Tensor], Tensor],
     g_loss: Callable[[Tensor], Tensor],
-    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
+    penalty: Callable[[Judge, Tensor, Tensor], Tensor] | None = None,
     augment: Callable[[Tensor], Tensor] = lambda images: images,
     clip: float | None = None,
     joint: bool = False,
     channels_last: bool = True,
 ) -> Adversary:
-    """The two-player game of most image GANs, unconditional.
+    """The two-player game of most image GANs.
 
-    `d_loss(real_logits, fake_logits)` and `g_loss(fake_logits)` are means over the batch; `penalty(discriminator, real, fake)`
+    With `recipe.classes` the networks are called with the label as second argument, and a sample gets the label it is given.
+    `d_loss(real_logits, fake_logits)` and `g_loss(fake_logits)` are means over the batch; `penalty(judge, real, fake)`
     is added to the first, weighted already; `clip` bounds every weight of the discriminator after its update. `joint` judges real
     and fake in one pass, which is faster and wrong where a layer mixes the batch.
     A step makes one batch of fakes: the discriminator judges it without a graph, the generator, when it is due, with one.
     """
 
+    def labels(batch: Batch) -> tuple[Tensor, ...]:
+        return (batch["label"],) if recipe.classes else ()
+
     def fakes(turn: Turn) -> Tensor:
         def make() -> Tensor:
             with torch.set_grad_enabled("generator" in turn.due):
                 real = turn.real["image"]
-                images: Tensor = generator(latent(len(real), recipe.latent_dim, device=real.device))
+                images: Tensor = generator(latent(len(real), recipe.latent_dim, device=real.device), *labels(turn.real))
                 return images.float()  # as real ones are, also under bf16
 
         made: Tensor = turn.once("fakes", make)
@@ -138,24 +145,25 @@ def duel(
 
     def discriminate(turn: Turn) -> Tensor:
         real, fake = augment(turn.real["image"]), augment(fakes(turn).detach())
+        of = labels(turn.real)
         if joint:
-            logits = discriminator(torch.cat((real, fake))).float().chunk(2)
+            logits = discriminator(torch.cat((real, fake)), *(torch.cat((label, label)) for label in of)).float().chunk(2)
         else:
-            logits = discriminator(real).float(), discriminator(fake).float()
+            logits = discriminator(real, *of).float(), discriminator(fake, *of).float()
         loss = d_loss(*logits)
-        return loss if penalty is None else loss + penalty(discriminator, real, fake)
+        return loss if penalty is None else loss + penalty(lambda images: discriminator(images, *of), real, fake)
 
     def generate(turn: Turn) -> Tensor:
-        return g_loss(discriminator(augment(fakes(turn))).float())
+        return g_loss(discriminator(augment(fakes(turn)), *labels(turn.real)).float())
 
     @torch.no_grad()
     def clamp() -> None:
         for weight in discriminator.parameters():
             weight.clamp_(-clip, clip)  # type: ignore[operator]
 
-    def sample(networks: Networks, n: int, generator: torch.Generator) -> Tensor:
+    def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
         device = next(networks["generator"].parameters()).device
-        images: Tensor = networks["generator"](latent(n, recipe.latent_dim, generator=generator).to(device))
+        images: Tensor = networks["generator"](latent(n, recipe.latent_dim, generator=generator).to(device), *labels(given))
         return images
 
     moves = (

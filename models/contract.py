@@ -77,8 +77,12 @@ class Recipe:
     """Slug of a file in models/networks/, `wgan-gp` -> `wgan_gp.py`."""
     dataset: str
     """Slug of models/data, or a path to a folder the operator allows."""
+    task: str = "unconditional-image"
+    """Slug of models/tasks.yaml; says what kind of data the data set is read as."""
     resolution: int = 32
-    """Square side in pixels; images are resized to it."""
+    """Square side in pixels, or voxels; images are resized to it."""
+    length: int = 0
+    """Time steps, audio samples, tokens or points in one sample; 0 takes what the data set has."""
     channels: int = 3
     classes: int = 0
     """0 trains unconditionally."""

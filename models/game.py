@@ -108,7 +108,8 @@ class Game:
         with torch.random.fork_rng(), _evaluating(networks), torch.no_grad():
             torch.manual_seed(seed)
             for start in range(0, n, SAMPLE_BATCH):
-                yield self.adversary.sample(networks, min(SAMPLE_BATCH, n - start), generator).float()
+                count = min(SAMPLE_BATCH, n - start)
+                yield self.adversary.sample(networks, count, generator, self.dataset.given(start, count, self.device)).float()
 
     def state(self) -> tuple[bytes, dict[str, Any]]:
         """Every tensor as one safetensors file, and the rest as JSON values."""

@@ -39,7 +39,7 @@ class Run:
             self.hardware = settle(recipe.seed, recipe.options.get("threads"))
             self._leave_if_told()
             self.dataset = load(recipe)
-            self.game = Game(build(recipe), recipe, self.dataset, self.hardware.device)
+            self.game = Game(build(recipe, self.dataset), recipe, self.dataset, self.hardware.device)
             self._leave_if_told()
             self.metric = metrics.load(recipe.metric, self.dataset, recipe.metric_samples, self.hardware.device)
         except BadData as error:
@@ -177,7 +177,7 @@ class Run:
         report = {
             "architecture": self.recipe.architecture,
             "dataset": {"slug": self.dataset.slug, "sha256": self.dataset.sha256, "samples": self.dataset.samples},
-            "reference": {"samples": len(self.dataset.reference), "held_out": self.dataset.reference_held_out},
+            "reference": {"samples": self.dataset.held, "held_out": self.dataset.reference_held_out},
             "recipe": asdict(self.recipe),
             "budget": asdict(self.budget),
             "seconds": record.seconds,

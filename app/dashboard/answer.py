@@ -13,7 +13,7 @@ from app.dashboard.charts import Bar, intervals
 from app.dashboard.forms import query_of
 from app.dashboard.render import page
 from app.dashboard.text import number
-from app.validations.known import BASELINES, datasets, trainable
+from app.validations.known import datasets, fitting, trainable
 from app.vocabulary import Candidate, Direction, Excluded, Knowledge, Recommendation
 
 
@@ -33,20 +33,16 @@ def answer_page(request: Request, recommendation_id: str, typed: Mapping[str, st
 
 def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, str]) -> dict[str, Any]:
     """The form of a validation: what can be trained here, candidates first and the best two ticked, and on what data."""
-    kind = answer.task.data.type.value
-    ranked = [c.architecture for c in answer.candidates if c.trainable]
-    others = [s for s, a in knowledge.architectures.items() if s in trainable() and answer.task.task in a.tasks]
-    runnable = (
-        list(dict.fromkeys([*ranked, *sorted(others, key=lambda s: -(knowledge.architectures[s].year or 0))]))
-        if kind in BASELINES
-        else []
-    )
-    fitting = sorted((slug for slug, body in datasets().items() if body["type"] == kind), key=lambda s: _far(s, answer))
-    defaults = {"dataset": fitting[0] if fitting else "", "max_seconds": "120", "seed": "0"}
+    task = str(answer.task.task)
+    ranked = [c.architecture for c in answer.candidates if c.architecture in trainable(task)]
+    others = [s for s in trainable(task) if s in knowledge.architectures]
+    runnable = list(dict.fromkeys([*ranked, *sorted(others, key=lambda s: (-(knowledge.architectures[s].year or 0), s))]))
+    sets = sorted(fitting(task), key=lambda s: _far(s, answer))
+    defaults = {"dataset": sets[0] if sets else "", "max_seconds": "120", "seed": "0"}
     return {
         "runnable": runnable,
         "ticked": typed["architectures"].split(",") if "architectures" in typed else (ranked or runnable)[:2],
-        "datasets": fitting,
+        "datasets": sets,
         "values": {name: typed.get(name, default) for name, default in defaults.items()},
     }
 

@@ -15,25 +15,34 @@ from app.settings import settings
 from app.vocabulary import Data
 
 NETWORKS = PROJECT / "models" / "networks"
-BASELINES = {"image": "pixel-gaussian"}
-"""What a validation must beat, by data type."""
 
 
 @cache
-def trainable() -> frozenset[str]:
-    """Architectures with a network, the baselines left out."""
-    files = NETWORKS.glob("[a-z]*.py")
-    return frozenset(path.stem.replace("_", "-") for path in files) - frozenset(BASELINES.values())
+def tasks() -> dict[str, dict[str, Any]]:
+    """Slug of a task that can be validated -> data, metric, direction, threshold and baseline: models/tasks.yaml."""
+    return dict(yaml.safe_load((PROJECT / "models" / "tasks.yaml").read_text()))
 
 
 @cache
+def trainable(task: str | None = None) -> frozenset[str]:
+    """Architectures with a network, for one task or for any."""
+    slugs = frozenset(path.stem.replace("_", "-") for path in NETWORKS.glob("[a-z]*.py"))
+    return slugs if task is None else frozenset(slug for slug in slugs if task in (_literal(slug, "TASKS") or ()))
+
+
 def defaults(slug: str) -> dict[str, Any]:
-    """The recipe fields that a network states for itself, `DEFAULTS` of its file, read without running it."""
+    """The recipe fields that a network states for itself."""
+    return dict(_literal(slug, "DEFAULTS") or {})
+
+
+@cache
+def _literal(slug: str, name: str) -> Any:
+    """What a network file assigns to a name, read without running it; None where it does not."""
     tree = ast.parse((NETWORKS / f"{slug.replace('-', '_')}.py").read_text())
     for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DEFAULTS":
-            return dict(ast.literal_eval(node.value))
-    return {}
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    return None
 
 
 @cache
@@ -42,19 +51,25 @@ def datasets() -> dict[str, dict[str, Any]]:
     return dict(yaml.safe_load((PROJECT / "models" / "data" / "datasets.yaml").read_text()))
 
 
-def dataset(name: str, data: Data) -> dict[str, Any]:
+def fitting(task: str) -> list[str]:
+    """Data sets that a task can be validated on."""
+    return sorted(slug for slug, body in datasets().items() if task in body["tasks"])
+
+
+def dataset(name: str, task: str, data: Data) -> dict[str, Any]:
     """What is known of a data set named by slug, or by a path inside an allowed folder.
 
-    Raises UnknownSlug with the nearest one, and Unprocessable for a path outside or of another type than the task.
+    Raises UnknownSlug with the nearest one, and Unprocessable for a path outside or a data set of other tasks.
     """
     if "/" in name or name.startswith("."):
         return {"slug": name, **_folder(name, data)}
     if name not in datasets():
         raise UnknownSlug("#/dataset", name, datasets())
     found = {"slug": name, **datasets()[name]}
-    if found["type"] != data.type.value:
-        fitting = sorted(slug for slug, body in datasets().items() if body["type"] == data.type.value)
-        raise _refused("wrong_type", f"{name} holds {found['type']} data, the task is about {data.type.value}", fitting)
+    if task not in found["tasks"]:
+        raise _refused(
+            "wrong_type", f"{name} holds {found['type']} data for {', '.join(found['tasks'])}, not {task}", fitting(task)
+        )
     return found
 
 

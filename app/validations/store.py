@@ -29,7 +29,8 @@ Advise = Callable[[Task], Recommendation]
 def plan_only(request: ValidationRequest, advise: Advise) -> dict[str, Any]:
     """The plan, nothing queued. Raises Unprocessable, and NotFound for an unknown recommendation."""
     answer = _recommendation(request, advise)
-    at_hand = sum(candidate.architecture in trainable() for candidate in answer.candidates)
+    able = trainable(str(answer.task.task))
+    at_hand = sum(candidate.architecture in able for candidate in answer.candidates)
     if request.architectures is not None or at_hand >= request.top_k:
         return plan(request, answer)
     made = plan(request, advise(_among_trainable(answer.task, request.top_k)))
@@ -40,8 +41,9 @@ def plan_only(request: ValidationRequest, advise: Advise) -> dict[str, Any]:
 
 def _among_trainable(task: Task, top_k: int) -> Task:
     """The same question, asked of what trains here alone."""
-    wanted = task.constraints.include or tuple(sorted(trainable()))
-    constraints = task.constraints.model_copy(update={"include": tuple(slug for slug in wanted if slug in trainable()) or wanted})
+    able = trainable(str(task.task))
+    wanted = task.constraints.include or tuple(sorted(able))
+    constraints = task.constraints.model_copy(update={"include": tuple(slug for slug in wanted if slug in able) or wanted})
     return task.model_copy(update={"constraints": constraints, "top_k": top_k})
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from models.adversary import Adversary, Batch, Networks
 from models.contract import Recipe
+from models.data.dataset import Dataset
 
+TASKS = ("unconditional-image", "class-conditional-image")
 DEFAULTS = {"ema_half_life_kimg": 0.0}
 AXES = 256
 MOST_SAMPLES = 2000
@@ -42,10 +44,10 @@ class PixelGaussian(nn.Module):
         return pixels.clamp(-1, 1).view(len(latent), *self.shape)
 
 
-def build(recipe: Recipe) -> Adversary:
+def build(recipe: Recipe, data: Dataset) -> Adversary:
     gaussian = PixelGaussian((recipe.channels, recipe.resolution, recipe.resolution))
 
-    def sample(networks: Networks, n: int, generator: torch.Generator) -> Tensor:
+    def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
         images: Tensor = networks["generator"](torch.randn(n, AXES, generator=generator).to(gaussian.mean.device))
         return images
 

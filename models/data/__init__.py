@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from models.data.dataset import Dataset
 
 TABLE = Path(__file__).with_name("datasets.yaml")
+TASKS = Path(__file__).parents[1] / "tasks.yaml"
+READERS = {"image": "models.data.images"}
+"""Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -28,8 +32,15 @@ def path_of(name: str) -> Path | None:
     return Path(name) if name.startswith("/") else None
 
 
-def load(recipe: Recipe) -> Dataset:
-    """The data set of a recipe at its resolution and channels. Raises BadData with the reason."""
-    from models.data.images import load_images
+def tasks() -> dict[str, dict[str, Any]]:
+    """The table of tasks.yaml: slug of a task -> data, metric, direction, threshold, baseline."""
+    table: dict[str, dict[str, Any]] = yaml.safe_load(TASKS.read_text())
+    return table
 
-    return load_images(recipe)
+
+def load(recipe: Recipe) -> Dataset:
+    """The data set of a recipe, read as its task needs it. Raises BadData with the reason, ValueError for an unknown task."""
+    if recipe.task not in tasks():
+        raise ValueError(f"recipe.task {recipe.task!r} cannot be trained; known are {', '.join(tasks())}")
+    data: Dataset = importlib.import_module(READERS[tasks()[recipe.task]["data"]]).load(recipe)
+    return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,20 +30,37 @@ class Images:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Training samples and the held-out ones that only the metric sees.
+    """Training samples and the held-out ones that only the metric sees; a kind of data with more to say of itself is a subclass.
 
     `fields` has equal lengths within a stream; each stream is drawn in an order of its own (unpaired domains are two streams).
-    `image` is uint8 NxCxHxW and reaches the networks as float in [-1, 1]; every other field reaches them as it is.
+    uint8 fields are pixels NxCxHxW and reach the networks as float in [-1, 1]; every other field reaches them as it is.
     """
 
+    kind: ClassVar[str] = "image"
+    """As `data` in tasks.yaml."""
+    output: ClassVar[str] = "image"
+    """The field that generated samples look like."""
     slug: str
     sha256: str
     fields: Mapping[str, Tensor]
     streams: tuple[tuple[str, ...], ...]
-    reference: Tensor
+    reference: Mapping[str, Tensor]
+    """The held-out samples, by the same names as `fields`."""
     reference_held_out: bool
     """False where there are too few samples to hold any out: the metric then compares with the training samples."""
+    conditions: tuple[str, ...] = ()
+    """Fields of `reference` that a sample is generated from, one held-out sample each: a label, an image, a spectrogram."""
     skipped: tuple[str, ...] = ()
+
+    @property
+    def held(self) -> int:
+        """Samples in `reference`."""
+        return max(len(values) for values in self.reference.values())
+
+    def given(self, start: int, n: int, device: torch.device) -> dict[str, Tensor]:
+        """The conditions of n generated samples, from the held-out one at `start` on; beyond the last they begin anew."""
+        indices = torch.arange(start, start + n)
+        return {name: self.cast((values := self.reference[name])[indices % len(values)].to(device)) for name in self.conditions}
 
     @property
     def samples(self) -> int:
@@ -63,7 +81,7 @@ class Dataset:
         return samples.mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
 
     def picture(self, samples: Tensor, path: Path) -> None:
-        """Writes samples as a person would look at them."""
+        """Writes generated samples as a person would look at them, as one PNG."""
         grid(self.uncast(samples), path)
 
 

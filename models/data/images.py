@@ -22,8 +22,8 @@ SPLIT_SEED = 20
 """One split for every run of every recipe."""
 
 
-def load_images(recipe: Recipe) -> Dataset:
-    """Raises BadData for an unknown slug, too few images, or more classes than there are."""
+def load(recipe: Recipe) -> Dataset:
+    """Images, and labels where there are any. Raises BadData for an unknown slug, too few images, or classes it does not have."""
     images = _source(recipe)
     pixels = fit(torch.from_numpy(images.pixels), recipe.resolution, recipe.channels)
     if len(pixels) < 2:
@@ -31,9 +31,8 @@ def load_images(recipe: Recipe) -> Dataset:
     train, held = split(len(pixels))
     if recipe.samples is not None:
         train = train[: recipe.samples]
-    fields = {"image": pixels[train]}
-    if images.labels is not None:
-        fields["label"] = torch.from_numpy(images.labels)[train]
+    whole = {"image": pixels} | ({} if images.labels is None else {"label": torch.from_numpy(images.labels)})
+    fields = {name: values[train] for name, values in whole.items()}
     found = 0 if images.labels is None else int(images.labels.max()) + 1
     if recipe.classes not in (0, found):
         raise BadData(f"the recipe wants {recipe.classes} classes, {recipe.dataset} has {found}")
@@ -42,8 +41,9 @@ def load_images(recipe: Recipe) -> Dataset:
         sha256=images.sha256,
         fields=fields,
         streams=(tuple(fields),),
-        reference=pixels[held] if len(held) else fields["image"],
+        reference={name: values[held] for name, values in whole.items()} if len(held) else fields,
         reference_held_out=len(held) > 0,
+        conditions=("label",) if recipe.classes else (),
         skipped=tuple(images.skipped),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,16 +11,19 @@ if TYPE_CHECKING:
     from models.data.dataset import Dataset
     from models.metrics.measured import Metric
 
-NAMES = ("kid_efflite0_112",)
-"""`none` in a recipe trains without a figure."""
+METRICS = {"kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image",))}
+"""Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""
 
 
 def load(name: str, dataset: Dataset, samples: int, device: torch.device) -> Metric | None:
-    """The metric with its reference computed, None for `none`. Raises ValueError for an unknown name, BadData below a minimum."""
+    """The metric with its reference computed, None for `none`. Raises ValueError for one unknown or of other data, BadData below a
+    minimum of samples."""
     if name == "none":
         return None
-    if name == "kid_efflite0_112":
-        from models.metrics.kid import KidEffLite0
-
-        return KidEffLite0(dataset, samples, device)
-    raise ValueError(f"metric {name!r} is not known; known are {', '.join(NAMES)} and none")
+    if name not in METRICS:
+        raise ValueError(f"metric {name!r} is not known; known are {', '.join(METRICS)} and none")
+    module, kind, data = METRICS[name]
+    if dataset.kind not in data:
+        raise ValueError(f"metric {name} is for {', '.join(data)} data, not {dataset.kind}")
+    metric: Metric = getattr(importlib.import_module(module), kind)(dataset, samples, device)
+    return metric

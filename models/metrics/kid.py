@@ -33,7 +33,7 @@ class KidEffLite0:
         if samples > MOST:
             raise ValueError(f"{self.name} takes at most {MOST} samples, not {samples}: it compares every pair")
         self.samples = samples
-        real = dataset.reference[:samples]
+        real = dataset.reference["image"][:samples]
         if min(len(real), samples) < LEAST:
             raise BadData(f"{self.name} needs {LEAST} samples, here are {min(len(real), samples)}; `metric: none` trains without")
         self._network = EffLite0().to(device)

@@ -11,12 +11,14 @@ from models import losses
 from models.adversary import Adversary, duel
 from models.augment import augmentation
 from models.contract import Recipe
+from models.data.dataset import Dataset
 from models.parts import dcgan_discriminator, dcgan_generator, normal_init, uniform_latent
 
+TASKS = ("unconditional-image",)
 DEFAULTS = {"batch_size": 128, "latent_dim": 100, "width": 128, "lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5, "beta2": 0.999}
 
 
-def build(recipe: Recipe) -> Adversary:
+def build(recipe: Recipe, data: Dataset) -> Adversary:
     return duel(
         recipe,
         normal_init(dcgan_generator(recipe.resolution, recipe.channels, recipe.latent_dim, recipe.width)),

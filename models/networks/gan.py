@@ -14,8 +14,10 @@ from models import losses
 from models.adversary import Adversary, duel
 from models.augment import augmentation
 from models.contract import Recipe
+from models.data.dataset import Dataset
 from models.parts import Reshape, normal_init, uniform_latent
 
+TASKS = ("unconditional-image",)
 DEFAULTS = {"batch_size": 100, "latent_dim": 100, "width": 64, "lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5, "beta2": 0.999}
 PIECES = 5
 UNITS_PER_WIDTH = 1200 / 64
@@ -33,7 +35,7 @@ class Maxout(nn.Module):
         return pieces.amax(2)
 
 
-def build(recipe: Recipe) -> Adversary:
+def build(recipe: Recipe, data: Dataset) -> Adversary:
     pixels, width = recipe.channels * recipe.resolution**2, round(recipe.width * UNITS_PER_WIDTH)
     units = width // PIECES
     generator = nn.Sequential(

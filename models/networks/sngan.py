@@ -13,8 +13,10 @@ from models import losses
 from models.adversary import Adversary, duel
 from models.augment import augmentation
 from models.contract import Recipe
+from models.data.dataset import Dataset
 from models.parts import Reshape, doublings, normal_init, normal_latent, spectral
 
+TASKS = ("unconditional-image",)
 DEFAULTS = {
     "batch_size": 64,
     "latent_dim": 128,
@@ -27,7 +29,7 @@ DEFAULTS = {
 }
 
 
-def build(recipe: Recipe) -> Adversary:
+def build(recipe: Recipe, data: Dataset) -> Adversary:
     return duel(
         recipe,
         normal_init(_generator(recipe)),

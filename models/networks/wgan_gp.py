@@ -6,14 +6,16 @@ section 4: no BatchNorm in the critic, since the penalty is on each sample's own
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from models import losses
-from models.adversary import Adversary, duel
+from models.adversary import Adversary, Judge, duel
 from models.augment import augmentation
 from models.contract import Recipe
+from models.data.dataset import Dataset
 from models.parts import dcgan_discriminator, dcgan_generator, normal_init, normal_latent
 
+TASKS = ("unconditional-image",)
 DEFAULTS = {
     "batch_size": 64,
     "latent_dim": 128,
@@ -27,8 +29,8 @@ DEFAULTS = {
 }
 
 
-def build(recipe: Recipe) -> Adversary:
-    def penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def build(recipe: Recipe, data: Dataset) -> Adversary:
+    def penalty(critic: Judge, real: Tensor, fake: Tensor) -> Tensor:
         return recipe.gradient_penalty * losses.gradient_penalty(critic, real, fake)
 
     return duel(

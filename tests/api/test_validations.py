@@ -88,7 +88,7 @@ def test_the_log_is_a_page_or_a_stream_that_ends(client: TestClient) -> None:
         ({"architectures": ["stylegan3-t"]}, "#/architectures/0"),
         ({"budget": {"max_seconds": 1e9}}, "#/budget/max_seconds"),
         ({"budget": {"max_seconds": -1}}, "#/budget/max_seconds"),
-        ({"task": {"data": {"type": "text"}}}, "#/task/data/type"),
+        ({"task": {"task": "3d-aware-image", "data": {"type": "image"}}}, "#/task/task"),
         ({"task": None}, "#/task"),
         ({"seed": -1}, "#/seed"),
     ],

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.adversary import Adversary, Move, Networks, Phase, Player, Turn
+from models.adversary import Adversary, Batch, Move, Networks, Phase, Player, Turn
+from models.contract import Recipe
 from models.data.dataset import Dataset
 from models.game import Game
 from tests.models import tiny
@@ -75,7 +76,7 @@ class Story:
         self.made += 1
         return self.made
 
-    def _sample(self, networks: Networks, n: int, generator: torch.Generator) -> Tensor:
+    def _sample(self, networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
         assert not any(network.training for network in networks.values())
         values: Tensor = networks["a"](torch.randn(n, 3, generator=generator))
         return values
@@ -85,8 +86,8 @@ def game(story: Story) -> Game:
     torch.manual_seed(0)
     fields = {"x": torch.randn(10, 3), "x_label": torch.arange(10), "y": torch.randn(7, 3)}
     streams = (("x", "x_label"), ("y",))
-    data = Dataset(slug="toy", sha256="", fields=fields, streams=streams, reference=fields["x"], reference_held_out=False)
-    return Game(story.adversary(), tiny.recipe("toy", batch_size=4), data, CPU)
+    data = Dataset(slug="toy", sha256="", fields=fields, streams=streams, reference=fields, reference_held_out=False)
+    return Game(story.adversary(), Recipe(architecture="toy", dataset="", batch_size=4), data, CPU)
 
 
 def weights(story: Story) -> tuple[Tensor, Tensor]:
@@ -162,7 +163,7 @@ def test_buffers_orders_and_phase_come_back_with_the_state() -> None:
 def test_the_average_is_half_the_past_after_its_half_life() -> None:
     story = Story()
     playing = game(story)
-    playing.recipe = tiny.recipe("toy", batch_size=4, ema_half_life_kimg=0.004)
+    playing.recipe = Recipe(architecture="toy", dataset="", batch_size=4, ema_half_life_kimg=0.004)
     playing.step = 100  # long past the ramp at the start
     old = playing.average["a"].weight.clone()  # type: ignore[union-attr, operator]
     playing.play()

@@ -58,7 +58,7 @@ def test_precision_falls_outside_and_recall_falls_when_modes_are_missing() -> No
 
 def test_kid_on_images_orders_worse_and_worse_sets() -> None:
     data = tiny.digits(16, 1)
-    metric = KidEffLite0(dataclasses.replace(data, reference=data.reference[:250]), 250, CPU)
+    metric = KidEffLite0(dataclasses.replace(data, reference={"image": data.reference["image"][:250]}), 250, CPU)
     real = data.cast(data.fields["image"][:250])
     noisy = torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
 

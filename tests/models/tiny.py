@@ -1,10 +1,13 @@
-"""Recipes small enough for a test, on real digits; and what a finished run left."""
+"""Recipes small enough for a test, on real data of each task; and what a finished run left."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -15,12 +18,9 @@ from models.data import load
 from models.data.dataset import Dataset
 from models.game import Game
 from models.hardware import settle
-from models.networks import build
+from models.networks import FOLDERS, build
 
 SMALL: dict[str, Any] = {
-    "dataset": "digits",
-    "resolution": 8,
-    "channels": 1,
     "batch_size": 16,
     "latent_dim": 8,
     "width": 8,
@@ -28,10 +28,27 @@ SMALL: dict[str, Any] = {
     "measure_every_kimg": 1000.0,
     "options": {"threads": 1},
 }
+BY_TASK: dict[str, dict[str, Any]] = {
+    "unconditional-image": {"dataset": "digits", "resolution": 8, "channels": 1},
+    "class-conditional-image": {"dataset": "digits", "resolution": 8, "channels": 1, "classes": 10},
+}
+"""The smallest real data of each task."""
+OWN: dict[str, dict[str, Any]] = {}
+"""What a network needs beside, to be small."""
+
+
+def module(architecture: str) -> ModuleType:
+    """The file of a network or a baseline."""
+    for package in FOLDERS:
+        with contextlib.suppress(ModuleNotFoundError):
+            return importlib.import_module(f"{package}.{architecture.replace('-', '_')}")
+    raise KeyError(architecture)
 
 
 def recipe(architecture: str, **fields: Any) -> Recipe:
-    return Recipe(architecture=architecture, **{**SMALL, **fields})
+    """A small recipe, for the first task of the network unless a field says otherwise."""
+    task = fields.get("task") or module(architecture).TASKS[0]
+    return Recipe(architecture=architecture, **{**SMALL, "task": task, **BY_TASK[task], **OWN.get(architecture, {}), **fields})
 
 
 @cache
@@ -39,9 +56,21 @@ def digits(resolution: int, channels: int) -> Dataset:
     return load(recipe("dcgan", resolution=resolution, channels=channels))
 
 
+@cache
+def _loaded(*fields: tuple[str, Any]) -> Dataset:
+    return load(Recipe(architecture="", **dict(fields)))
+
+
+def data(one: Recipe) -> Dataset:
+    """What the recipe loads, read once."""
+    names = ("dataset", "task", "resolution", "length", "channels", "classes", "samples")
+    return _loaded(*((name, getattr(one, name)) for name in names))
+
+
 def game(one: Recipe, dataset: Dataset | None = None) -> Game:
     hardware = settle(one.seed, 1)
-    return Game(build(one), one, dataset or digits(one.resolution, one.channels), hardware.device)
+    dataset = dataset or data(one)
+    return Game(build(one, dataset), one, dataset, hardware.device)
 
 
 def folder(path: Path, one: Recipe, **budget: Any) -> Path:

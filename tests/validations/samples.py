@@ -23,7 +23,7 @@ UNKNOWN = Interval(low=None, expected=None, high=None)
 
 def request(**changes: Any) -> ValidationRequest:
     body: dict[str, Any] = {
-        "task": {"data": {"type": "image", "resolution": 8, "channels": 1, "samples": 1797}},
+        "task": {"task": "unconditional-image", "data": {"type": "image", "resolution": 8, "channels": 1, "samples": 1797}},
         "architectures": ["gan"],
         "dataset": "digits",
         "budget": {"max_seconds": 6},

@@ -120,5 +120,6 @@ def test_a_budget_beyond_the_limit_is_refused_with_the_limit() -> None:
     assert error.errors[0].allowed == {"le": 7200.0} and "7200" in error.detail
 
 
-def test_data_of_another_type_than_can_be_validated_is_refused() -> None:
-    assert refused(task={"data": {"type": "graph"}}).errors[0].allowed == ["image"]
+def test_a_task_that_cannot_be_validated_is_refused_with_those_that_can() -> None:
+    error = refused(task={"task": "3d-aware-image", "data": {"type": "image"}}).errors[0]
+    assert error.pointer == "#/task/task" and "unconditional-image" in error.allowed
