@@ -1,0 +1,183 @@
+"""app/knowledge/profiles.csv: what a training step of each of our networks takes at a few sizes. `python -m models.profile --write`.
+
+A row stands for the network file whose digest it carries, so that a changed network shows. A size that a network refuses has no row.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib
+import io
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor
+
+from models.contract import Precision, Recipe
+from models.data import known, load
+from models.data.dataset import BadData, Dataset
+from models.networks import FOLDERS
+from models.profile import Profile, profile
+
+TABLE = Path(__file__).parents[1] / "app" / "knowledge" / "profiles.csv"
+NETWORKS = FOLDERS["models.networks"]
+RESOLUTIONS = (32, 64, 128, 256)
+"""Of networks for images; another kind of data is taken at the size its data set has."""
+BATCHES = (8, 32)
+SAMPLES = 64
+"""Kept of a data set: shapes count here, not values."""
+IDENTITY = ("architecture", "task", "resolution", "length", "channels", "width", "batch_size", "precision")
+COLUMNS = (
+    *IDENTITY,
+    *("parameters_g", "parameters_d", "flops_per_step", "bytes_per_step", "kernels_per_step", "static_bytes", "peak_bytes"),
+    "network_sha256",
+)
+Row = dict[str, Any]
+
+
+def digest(architecture: str) -> str:
+    """SHA-256 of a network file."""
+    return hashlib.sha256((NETWORKS / f"{architecture.replace('-', '_')}.py").read_bytes()).hexdigest()
+
+
+def networks() -> list[str]:
+    """Slugs of the networks that can be profiled: those with a data set for their first task."""
+    slugs = sorted(path.stem.replace("_", "-") for path in NETWORKS.glob("[a-z]*.py"))
+    return [slug for slug in slugs if _dataset(_module(slug).TASKS[0]) is not None]
+
+
+def read(table: Path = TABLE) -> list[Row]:
+    """The rows as written, numbers as text."""
+    with table.open(newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def stale(table: Path = TABLE) -> list[str]:
+    """Networks without a row of their present file."""
+    fresh = {(row["architecture"], row["network_sha256"]) for row in read(table)}
+    return [slug for slug in networks() if (slug, digest(slug)) not in fresh]
+
+
+def write(table: Path = TABLE, *, everything: bool = False) -> bool:
+    """Traces what is stale and writes the table; False when a network could not be traced, which then has no row."""
+    wanted = networks() if everything else stale(table)
+    rows = [row for row in read(table) if row["architecture"] in set(networks()) - set(wanted)]
+    sound = True
+    for slug in wanted:
+        begun, before = time.perf_counter(), len(rows)
+        try:
+            rows += _rows(slug)
+        except Exception as error:  # noqa: BLE001 - a network under work must not keep the others from their rows
+            sound = False
+            sys.stderr.write(f"{slug}: {type(error).__name__}: {error}\n")
+        sys.stdout.write(f"{slug}: {len(rows) - before} rows in {time.perf_counter() - begun:.0f} s\n")
+        table.write_text(_csv(rows))
+    return sound
+
+
+def recipes(architecture: str) -> Iterator[Recipe]:
+    """The sizes a network is traced at, as its paper would train it."""
+    module = _module(architecture)
+    task = module.TASKS[0]
+    slug = _dataset(task)
+    if slug is None:
+        return
+    data = known()[slug]
+    image = data["type"] == "image"
+    fields = {
+        "task": task,
+        "dataset": slug,
+        "channels": 3 if image else data.get("channels") or 1,
+        "classes": data.get("classes") or 0 if task == "class-conditional-image" else 0,
+    }
+    settings: list[tuple[int, Precision]] = [*((batch, "fp32") for batch in BATCHES), (BATCHES[-1], "bf16")]
+    for resolution in RESOLUTIONS if image else (data.get("resolution") or Recipe.resolution,):
+        for batch, precision in settings:
+            own = {**module.DEFAULTS, **fields, "resolution": resolution, "batch_size": batch, "precision": precision}
+            yield Recipe(architecture=architecture, metric="none", **own)
+
+
+def _rows(architecture: str) -> Iterator[Row]:
+    sha256, refused = digest(architecture), ""
+    made = 0
+    for recipe in recipes(architecture):
+        try:
+            traced = profile(recipe, few(recipe))
+        except (ValueError, BadData) as error:
+            refused = str(error)
+            continue
+        made += 1
+        yield _row(traced) | {"network_sha256": sha256}
+    if not made:
+        raise ValueError(f"refuses every size: {refused}")
+
+
+def _row(traced: Profile) -> Row:
+    recipe, size = traced.recipe, known()[traced.recipe.dataset]
+    return {
+        "architecture": recipe.architecture,
+        "task": recipe.task,
+        "resolution": recipe.resolution if size.get("resolution") else "",
+        "length": recipe.length or size.get("length") or "",
+        "channels": recipe.channels,
+        "width": recipe.width,
+        "batch_size": recipe.batch_size,
+        "precision": recipe.precision,
+        "parameters_g": traced.parameters_g,
+        "parameters_d": sum(traced.parameters.values()) - traced.parameters_g,
+        "flops_per_step": round(traced.mean(lambda operator: operator.flops)),
+        "bytes_per_step": round(traced.mean(lambda operator: operator.moved)),
+        "kernels_per_step": round(traced.mean(lambda operator: 1)),
+        "static_bytes": traced.static.total,
+        "peak_bytes": traced.peak.peak.total,
+    }
+
+
+def few(recipe: Recipe) -> Dataset:
+    """A recipe's data set, cut to a few samples."""
+    return _few(*(getattr(recipe, name) for name in _DATA))
+
+
+_DATA = ("task", "dataset", "resolution", "length", "channels", "classes")
+
+
+@cache
+def _few(*fields: Any) -> Dataset:
+    whole = load(Recipe(architecture="", **dict(zip(_DATA, fields, strict=True))))
+    return replace(whole, fields=_cut(whole.fields), reference=_cut(whole.reference))
+
+
+def _cut(fields: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: values[:SAMPLES].clone() for name, values in fields.items()}
+
+
+def _module(architecture: str) -> ModuleType:
+    return importlib.import_module(f"models.networks.{architecture.replace('-', '_')}")
+
+
+def _dataset(task: str) -> str | None:
+    """The smallest data set of a task."""
+    fitting = [slug for slug, body in known().items() if task in body["tasks"]]
+    return min(fitting, key=lambda slug: (known()[slug].get("samples") or 0, slug), default=None)
+
+
+def _csv(rows: list[Row]) -> str:
+    """Sorted by identity, numbers by size, as `gan-advisor knowledge fmt` would write it."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(rows, key=lambda row: [_order(row[name]) for name in IDENTITY]))
+    return text.getvalue()
+
+
+def _order(cell: Any) -> tuple[bool, Any]:
+    if cell == "":
+        return False, ""
+    return True, int(cell) if str(cell).isdigit() else cell
