@@ -131,7 +131,7 @@ def _scores(
     standing, variance = posterior.predict([(designs[row.architecture], row) for row in group.rows])
     orders = {
         "advisor": cautious(standing, variance),
-        "newest": np.array([designs[s].year for s in slugs]),
+        "newest": np.array([float(designs[s].calendar_year) for s in slugs]),
         "most_reported": np.array([float(count[s]) for s in slugs]),
         "additive": np.array([additive.get(s, 0.0) for s in slugs]),
         "random": np.zeros(len(slugs)),
@@ -184,9 +184,14 @@ def foreign(lines: Iterable[Mapping[str, str | None]], knowledge: Knowledge) -> 
     """Figures of a foreign table, the directions it states, and how many lines could not be read.
 
     Columns are those of a benchmark file plus `dataset` and `direction`; others are ignored. An architecture is known by its
-    slug or by its name.
+    slug, an alias or its name.
     """
-    by_name = {_slug(a.name): a.slug for a in knowledge.architectures.values()} | {s: s for s in knowledge.architectures}
+    cards = knowledge.architectures.values()
+    by_name = (
+        {_slug(a.name): a.slug for a in cards}
+        | {alias: a.slug for a in cards for alias in a.aliases}
+        | {a.slug: a.slug for a in cards}
+    )
     rows: list[Benchmark] = []
     directions: dict[str, Direction] = {}
     unread = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,17 +18,22 @@ TREND_YEARS = 3
 """Years that make one step of `Design.year`."""
 LAG = 2
 """Years from a publication to the first figure that compares it; dates an architecture whose card has neither year nor arXiv id."""
-_UNDATED = 2020
+_UNDATED = 2020.5
 
 
 @dataclass(frozen=True)
 class Design:
-    """One architecture: `year` counts in steps of three from 2018, `line` is 0 on average and low for the long superseded."""
+    """One architecture: `year` counts in steps of three from 2018, to the month, `line` is 0 on average and low for the long superseded."""
 
     slug: str
     family: str
     year: float
     line: float
+
+    @property
+    def calendar_year(self) -> int:
+        """The year alone, as somebody who goes by fashion sees it."""
+        return math.floor(round(self.year * TREND_YEARS + 2018, 6))
 
 
 class Case(Protocol):
@@ -97,25 +103,31 @@ def is_own(row: Benchmark, card: Architecture | None) -> bool:
 def designs_of(architectures: Mapping[str, Architecture], rows: Sequence[Benchmark]) -> dict[str, Design]:
     """The designs of all architectures that cards or figures name.
 
-    A card without a year is dated by its arXiv number, or by its first figure; a name without a card is a family of its own.
+    A card is dated by its arXiv number, to the month, or else by the middle of its year; without either by its first figure. A name
+    without a card is a family of its own.
     """
-    first: dict[str, int] = {}
+    first: dict[str, float] = {}
     for row in rows:
-        year = row.year or _year_of(row.source.removeprefix("arXiv:"))
+        year = _mid(row.year) or _date_of(row.source.removeprefix("arXiv:"))
         if year:
             first[row.architecture] = min(year, first.get(row.architecture, year))
     line = _lines(architectures)
     out = {}
     for slug in {*architectures, *first, *(r.architecture for r in rows)}:
         card = architectures.get(slug)
-        stated = (card.year or _year_of(card.arxiv or "")) if card else None
+        stated = (_date_of(card.arxiv or "") or _mid(card.year)) if card else None
         year = stated or first.get(slug, _UNDATED + LAG) - LAG
         out[slug] = Design(slug, card.family if card else slug, (year - 2018) / TREND_YEARS, line.get(slug, 0.0))
     return out
 
 
-def _year_of(arxiv: str) -> int | None:
-    return 2000 + int(arxiv[:2]) if arxiv[:4].isdigit() and arxiv[4:5] == "." else None
+def _date_of(arxiv: str) -> float | None:
+    """The month of an arXiv number, as a part of the year."""
+    return 2000 + int(arxiv[:2]) + (int(arxiv[2:4]) - 0.5) / 12 if arxiv[:4].isdigit() and arxiv[4:5] == "." else None
+
+
+def _mid(year: int | None) -> float | None:
+    return year + 0.5 if year else None
 
 
 def _lines(architectures: Mapping[str, Architecture]) -> dict[str, float]:

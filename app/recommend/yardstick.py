@@ -13,7 +13,7 @@ from app.recommend.hierarchy import FIGURE_VARIANCE
 from app.recommend.linear import Array
 
 LEVEL = 0.8
-WIDTH = 1.0
+WIDTH = 1.05
 """Factor on the interval that brings its coverage in the backtest to LEVEL."""
 
 

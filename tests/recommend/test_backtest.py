@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.knowledge import record
 from app.recommend.backtest import METHODS, backtest, foreign
-from app.vocabulary import Benchmark, Knowledge
+from app.vocabulary import Benchmark, Knowledge, TaskSlug
 from tests.recommend.shipped import knowledge
 
 FLOOR = {"top1": 0.44, "spearman": 0.32, "within20": 0.79}
@@ -35,6 +36,21 @@ def test_the_advisor_beats_every_simple_rule(other: str) -> None:
 
 def test_an_80_percent_interval_holds_75_to_85_percent() -> None:
     assert 0.75 <= own()["methods"]["advisor"]["coverage80"] <= 0.85
+
+
+def test_the_record_that_answers_show_is_that_of_this_version() -> None:
+    """After a change of the figures or the model: `gan-advisor backtest --write`."""
+    kept = record.read()
+    assert kept is not None
+    assert kept.figures_sha256 == record.figures_digest()
+    found = own()
+    assert set(kept.by_task) == set(found["by_task"])
+    for name, part in {"all": found, **found["by_task"]}.items():
+        said = kept if name == "all" else kept.by_task[TaskSlug(name)]
+        assert said.groups == part["groups"], name
+        for method, scores in part["methods"].items():
+            assert said.methods[method].model_dump() == pytest.approx(scores, abs=2e-3), (name, method)
+            assert said.right[method] == pytest.approx(part["groups"] * scores["top1"], abs=0.6), (name, method)
 
 
 def test_the_report_has_the_shape_that_clients_read() -> None:
@@ -88,6 +104,7 @@ def test_a_foreign_table_may_hold_what_the_knowledge_lacks() -> None:
     assert unread == 4
     assert directions == {"fid": "min", "a-new-metric": "min"}
     assert rows[4].architecture == "wgan-gp"
+    assert foreign([{**LINE, "architecture": "vanilla-gan", "value": "9"}], knowledge())[0][0].architecture == "gan"
     report = backtest(some(40), rows, directions)["extra"]
     assert report["groups"] in (0, 1)
     assert report["unknown_architectures"] >= 1

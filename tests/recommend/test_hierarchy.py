@@ -92,8 +92,9 @@ def test_scarcity_starts_below_thirty_thousand_samples() -> None:
 def test_a_card_without_a_year_is_dated_before_its_first_figure() -> None:
     cards = {"old": card("old", "f", year=None), "cited": card("cited", "f", year=None, arxiv="1511.06434")}
     designs = designs_of(cards, [figure("old", 1.0, year=2022), figure("cited", 1.0, year=2022)])
-    assert designs["old"].year * TREND_YEARS + 2018 == pytest.approx(2020)
-    assert designs["cited"].year * TREND_YEARS + 2018 == pytest.approx(2015)
+    assert designs["old"].year * TREND_YEARS + 2018 == pytest.approx(2020.5)
+    assert designs["cited"].year * TREND_YEARS + 2018 == pytest.approx(2015 + 10.5 / 12)
+    assert (designs["old"].calendar_year, designs["cited"].calendar_year) == (2020, 2015)
 
 
 def test_a_design_with_successors_stands_lower_in_its_line() -> None:
