@@ -165,8 +165,10 @@ def train(
 def backtest(
     extra: Annotated[Path | None, typer.Option(help="Foreign figures as CSV, tested on and never learned from.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Keep the report as the record that answers show.")] = False,
 ) -> None:
     """How often the advice is right, leaving out data set and source together. Takes about half a minute."""
+    from app.knowledge import record
     from app.knowledge.load import load
     from app.recommend.backtest import METHODS, foreign
     from app.recommend.backtest import backtest as run
@@ -180,6 +182,9 @@ def backtest(
         with extra.open(encoding="utf-8", newline="") as text:
             rows, directions, unread = foreign(csv.DictReader(text), knowledge)
     report = run(knowledge, rows, directions)
+    if write:
+        changed = record.write(report["own"])
+        err.print(f"{record.FILE} {'written' if changed else 'says so already'}", highlight=False)
     if json:
         sys.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
         return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 
@@ -382,6 +382,50 @@ class Profile(Word):
     network_sha256: str = Field(description="Digest of the network file that was traced.")
 
 
+# ------------------------------------------------------------------ the advisor's own record
+
+
+class Scores(Word):
+    """How one method of choosing did, as means over groups of figures; null where it does not apply."""
+
+    top1: float | None = Field(description="Share of groups in which the first named is the best; ties count in shares.")
+    spearman: float | None = Field(description="Rank correlation of the order named with the order found.")
+    within20: float | None = Field(description="Share of groups in which the first named is within 20 % of the best.")
+    coverage80: float | None = Field(description="Share of figures inside their 80 % interval.")
+
+
+class Tested(Word):
+    """Groups of figures that were predicted unseen, and how each method did on them."""
+
+    groups: int
+    right: dict[str, float] = Field(description="Method -> groups in which it named the best.")
+    methods: dict[str, Scores]
+
+
+class Backtest(Tested):
+    """How often this version's advice is right: every group predicted by a model that saw neither its data set nor its source."""
+
+    id: str = Field(description="backtest/ and 8 hex digits of the scores.")
+    version: str = Field(description="Of the knowledge base.")
+    figures_sha256: str = Field(description="Digest of the files of figures it was made from.")
+    when: str
+    by_task: dict[TaskSlug, Tested]
+
+
+class Record(Word):
+    """How often advice on such a task was right."""
+
+    id: str = Field(description="The backtest it is read from: GET /v1/advisor/backtest.")
+    task: TaskSlug | None = Field(description="The cases are of this task; null: it has too few, so all tasks are counted.")
+    cases: int
+    right: float = Field(description="Cases in which the first named was the best; ties count in shares.")
+    random: float = Field(description="Cases in which a name drawn at random would have been the best, on average.")
+    text: str
+
+
+# ------------------------------------------------------------------ rules
+
+
 Test = str | float | int | bool | list[Any] | dict[str, Any]
 """One condition of a rule: a scalar (equal), a list (one of), or a mapping such as {min: 4, max: 30000}; see app/recommend/rules.py."""
 
@@ -438,6 +482,7 @@ class Knowledge:
     costs: tuple[Cost, ...]
     trainable: frozenset[str]
     profiles: tuple[Profile, ...] = ()
+    backtest: Backtest | None = None
 
 
 # ------------------------------------------------------------------ the recommendation
@@ -566,6 +611,99 @@ class Recommendation(Word):
     excluded: tuple[Excluded, ...]
     advice: tuple[Advice, ...]
     flips: tuple[Flip, ...]
+    record: Record | None = Field(None, description="How often advice on such a task was right.")
+
+
+# ------------------------------------------------------------------ the estimate
+
+
+class Question(StrEnum):
+    """An inverse question about cost."""
+
+    LARGEST_BATCH = "largest-batch"
+    LARGEST_RESOLUTION = "largest-resolution"
+    CHEAPEST_GPU = "cheapest-gpu"
+    MORE_MEMORY = "more-memory"
+
+
+class EstimateRequest(Word):
+    """The body of POST /v1/estimates. Only `architecture` is required; what is missing is assumed and said."""
+
+    architecture: str = Field(max_length=64, description="Slug, alias or name.")
+    resolution: int | None = Field(None, ge=4, le=4096, description="Square side in pixels.")
+    length: int | None = Field(None, ge=1, le=10**8, description="Time steps or audio samples in one sample.")
+    batch_size: int | None = Field(
+        None, ge=1, le=10**6, validation_alias=AliasChoices("batch_size", "batch"), description="Samples a step, over all GPUs."
+    )
+    images_per_pass: int | None = Field(None, ge=1, le=10**6, description="Samples at once on one GPU; the batch over the GPUs.")
+    precision: Literal["fp32", "mixed"] | None = None
+    gpu: str | None = Field(None, max_length=64, description="A name of GET /v1/gpus, or `CPU`.")
+    gpus: int = Field(1, ge=1, le=4096)
+    kimg: float | None = Field(None, gt=0, le=10**9, allow_inf_nan=False, description="Thousands of samples shown in training.")
+    implementation: Literal["published", "ours"] | None = Field(
+        None, description="Of published code, or of our network; published where rows are known."
+    )
+    budget: Limits = Limits()
+    questions: tuple[Question, ...] = Field((), max_length=4)
+
+
+class MemoryPart(Word):
+    """One part of the peak memory of a GPU."""
+
+    name: str
+    bytes: float
+    because: str
+
+
+class Behind(Word):
+    """A published row or a traced step, and its weight in a prediction."""
+
+    id: str
+    weight: float
+    source: str
+
+
+class Told(Word):
+    """The answer to an inverse question: a value, null where there is none, and the sentence that says it."""
+
+    question: Question
+    value: Any
+    text: str
+    table: tuple[dict[str, Any], ...] = ()
+
+
+class Estimate(Word):
+    """What training takes, each figure as a 90 % interval; null is unknown."""
+
+    architecture: Slug
+    name: str
+    variant: str | None
+    unit: str = Field(description="What is counted: image, table-row, audio-segment or sequence.")
+    resolution: int | None
+    length: int | None
+    images_per_pass: int
+    precision: str
+    gpu: str
+    gpus: int
+    kimg: Interval
+    peak_memory_bytes: Interval
+    memory_parts: tuple[MemoryPart, ...]
+    start_up_bytes: Interval = Field(description="Peak of the first minutes, where the search for the fastest kernels is on.")
+    seconds_per_kimg: Interval
+    train_seconds: Interval
+    gpu_hours: Interval
+    usd: Interval
+    energy_kwh: Interval = Field(description="At the rated power of the GPUs, the host not counted.")
+    fits: bool | None
+    fit_probability: float | None = Field(description="That the peak stays within the memory of the GPU or of the budget.")
+    why: str
+    level: float = 0.9
+    basis: str
+    formulas: tuple[str, ...]
+    evidence: tuple[Behind, ...]
+    ledger_pairs: int = Field(description="Predicted and measured pairs behind the correction for this hardware.")
+    assumptions: tuple[str, ...]
+    answers: tuple[Told, ...] = ()
 
 
 # ------------------------------------------------------------------ the validation

@@ -80,6 +80,8 @@ def show_answer(console: Console, answer: Recommendation) -> None:
         console.print(
             f"advice: {advice.text} [dim]\\[{advice.rule_id or ', '.join(advice.benchmark_ids)}][/dim]", highlight=False
         )
+    if answer.record is not None:
+        console.print(f"{answer.record.text} [dim]\\[{answer.record.id}][/dim]", highlight=False)
     for flip in answer.flips:
         console.print(f"[dim]{flip.text}[/dim]", highlight=False)
     console.print(

@@ -7,6 +7,7 @@
     metrics.yaml tasks.yaml datasets.yaml    lists
     gpus.csv costs.csv         tables
     profiles.csv               training steps of our own networks, traced; written by a program, not by hand
+    backtest.json              how often the advice made from all this is right; written by a program, see record.py
 
 Absent fields are left out of YAML and empty in CSV. `id` and the data set of a figure are derived, so they are not columns.
 """

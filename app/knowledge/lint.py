@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from app.knowledge import laws
+from app.knowledge import laws, record
 from app.knowledge.base import Base, Finding, gather, subject
 from app.knowledge.files import KINDS, SHIPPED, Item, paths, short
 from app.knowledge.fmt import SCHEMA, canonical, schema
@@ -133,6 +133,13 @@ def check_schema_file(base: Base) -> Iterator[Finding]:
         yield Finding("fresh", SCHEMA, 1, SCHEMA, "is not the schema of the types", "run `gan-advisor knowledge fmt`")
 
 
+def check_record(base: Base) -> Iterator[Finding]:
+    """backtest.json was made from the figures that are there."""
+    held = record.read(base.root)
+    if held is not None and held.figures_sha256 != record.figures_digest(base.root):
+        yield Finding("fresh", record.FILE, 1, record.FILE, "is of other figures", f"run `{record.COMMAND}`")
+
+
 LAWS: tuple[Callable[[Base], Iterator[Finding]], ...] = (
     check_file_names,
     check_canonical,
@@ -144,4 +151,5 @@ LAWS: tuple[Callable[[Base], Iterator[Finding]], ...] = (
     check_disagreements,
     check_networks,
     check_schema_file,
+    check_record,
 )

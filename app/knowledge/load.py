@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.errors import KnowledgeError
+from app.knowledge import record
 from app.knowledge.files import KINDS, SHIPPED, VERSION, Item, Kind, digest, paths, read, short
 from app.vocabulary import Knowledge
 
@@ -35,6 +36,7 @@ def load(path: Path = SHIPPED, trainable: frozenset[str] | None = None) -> Knowl
         costs=tuple(found["costs"]),
         profiles=tuple(found["profiles"]),
         trainable=networks() if trainable is None else trainable,
+        backtest=record.read(path),
     )
 
 

@@ -16,6 +16,7 @@ from app.recommend.evidence import Evidence, fit_evidence
 from app.recommend.linear import Array
 from app.recommend.rank import FAR, Ranking, rank
 from app.recommend.recipe import Setting, published, setting_of
+from app.recommend.record import records_of
 from app.recommend.rules import Mask, Rules, facts_of, paths_of
 from app.recommend.stability import fit_stability
 from app.vocabulary import (
@@ -27,6 +28,7 @@ from app.vocabulary import (
     KnowledgeStamp,
     RecipeValue,
     Recommendation,
+    Record,
     Task,
     TaskSlug,
 )
@@ -47,6 +49,7 @@ class Advisor:
     costs: Costs
     recipes: tuple[dict[str, RecipeValue], ...]
     rivals: dict[TaskSlug, tuple[Rival, ...]]
+    records: dict[TaskSlug, Record]
     words: dict[str, tuple[str, ...]]
     """Paths of the task that the text of a rule speaks of."""
     sayings: dict[tuple[object, ...], tuple[Excluded, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -57,13 +60,14 @@ def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor
     """An advisor from the knowledge base and a team's own figures: private ones, and measurements of its runs."""
     architectures = tuple(knowledge.architectures[slug] for slug in sorted(knowledge.architectures))
     digest = hashlib.sha256(knowledge.sha256.encode())
+    digest.update((knowledge.backtest.id if knowledge.backtest else "").encode())
     for measured in sorted(measurements, key=lambda m: m.id):
         digest.update(f"{measured.id} {measured.value!r}".encode())
     evidence = fit_evidence(knowledge, architectures, measurements)
     gans = np.array([a.kind is Kind.GAN for a in architectures], bool)
     return Advisor(
         knowledge=knowledge,
-        digest=digest.hexdigest() if measurements else knowledge.sha256,
+        digest=digest.hexdigest(),
         architectures=architectures,
         gans=gans,
         rules=Rules(knowledge.rules, architectures, knowledge.trainable),
@@ -73,6 +77,7 @@ def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor
         costs=fit_costs(knowledge, architectures),
         recipes=tuple(published(a) for a in architectures),
         rivals=rivals_of(evidence.figures, architectures),
+        records=records_of(knowledge.backtest),
         words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
     )
 
@@ -93,6 +98,7 @@ def recommend(task: Task, advisor: Advisor) -> Recommendation:
         excluded=excluded_of(facts, ranking, advisor),
         advice=advice_of(facts, ranking, advisor),
         flips=() if abstained else flips_of(facts_of(task), facts, ranking, advisor),
+        record=advisor.records.get(facts["task.task"]),
     )
 
 
