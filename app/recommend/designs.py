@@ -23,7 +23,7 @@ _UNDATED = 2020.5
 
 @dataclass(frozen=True)
 class Design:
-    """One architecture: `year` counts in steps of three from 2018, to the month, `line` is 0 on average and low for the long superseded."""
+    """One architecture: `year` counts in steps of three from 2018, to the month; `line` is 0 on average, low for the superseded."""
 
     slug: str
     family: str
