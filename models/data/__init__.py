@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 TABLE = Path(__file__).with_name("datasets.yaml")
 TASKS = Path(__file__).parents[1] / "tasks.yaml"
-READERS = {"image": "models.data.images"}
+READERS = {
+    "image": "models.data.images",
+    "text": "models.data.text",
+}
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
 
 

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from models.data.dataset import Dataset
     from models.metrics.measured import Metric
 
-METRICS = {"kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image",))}
+METRICS = {
+    "kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image",)),
+    "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
+}
 """Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""
 
 

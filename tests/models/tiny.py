@@ -31,9 +31,12 @@ SMALL: dict[str, Any] = {
 BY_TASK: dict[str, dict[str, Any]] = {
     "unconditional-image": {"dataset": "digits", "resolution": 8, "channels": 1},
     "class-conditional-image": {"dataset": "digits", "resolution": 8, "channels": 1, "classes": 10},
+    "text": {"dataset": "sklearn-docs", "length": 8},
 }
 """The smallest real data of each task."""
-OWN: dict[str, dict[str, Any]] = {}
+OWN: dict[str, dict[str, Any]] = {
+    "seqgan": {"options": {"threads": 1, "rollouts": 2}},
+}
 """What a network needs beside, to be small."""
 
 
@@ -89,6 +92,13 @@ def events(run_dir: Path) -> list[Event]:
 def moved(game: Game, steps: int) -> Game:
     for _ in range(steps):
         game.play()
+    return game
+
+
+def through(game: Game, steps: int) -> Game:
+    """So many steps in each of its phases."""
+    for game.phase in range(len(game.adversary.phases)):
+        moved(game, steps)
     return game
 
 
