@@ -543,7 +543,8 @@ class RecipeValue(Word):
     """One number of a recipe and where it comes from."""
 
     value: Any
-    origin: Literal["rule", "paper", "formula", "default"]
+    origin: Literal["rule", "paper", "kin", "formula", "default"]
+    """`kin`: the publication is silent, its nearest relative that is not states this."""
     source: str
 
 
@@ -704,6 +705,85 @@ class Estimate(Word):
     ledger_pairs: int = Field(description="Predicted and measured pairs behind the correction for this hardware.")
     assumptions: tuple[str, ...]
     answers: tuple[Told, ...] = ()
+
+
+# ------------------------------------------------------------------ questions about an answer
+
+
+class Change(Word):
+    """One field of the task given another value."""
+
+    pointer: str
+    value: Any
+    text: str
+
+
+class Ground(Word):
+    """A rule that keeps an architecture out, and the changes of one field under which it would not."""
+
+    rule_id: str
+    text: str
+    source: str
+    lifted_by: tuple[Change, ...]
+
+
+class Part(Word):
+    """One part of the score of two architectures, and what stands behind it."""
+
+    part: Literal["quality", "cost", "stability"]
+    own: float = Field(description="Before weighting.")
+    first: float
+    behind: float = Field(description="Weighted difference in score; the parts add up to the whole.")
+    reasons: tuple[Reason, ...]
+    first_reasons: tuple[Reason, ...]
+
+
+class WhyNot(Word):
+    """Why an architecture is not the first choice: excluded, or ranked behind it, by which rules and figures."""
+
+    recommendation_id: str
+    knowledge: KnowledgeStamp
+    architecture: Slug
+    name: str
+    status: Literal["first", "ranked", "excluded", "reference"] = Field(description="reference: it is not a GAN.")
+    rank: int | None
+    of: int = Field(description="Architectures ranked.")
+    first: Slug | None
+    behind: float | None = Field(description="Score of the first less its own.")
+    sentences: tuple[Advice, ...]
+    excluded_by: tuple[Ground, ...]
+    parts: tuple[Part, ...]
+    flip: Flip | None = Field(description="The smallest change of one field that would put it first; null: none was found.")
+
+
+class MapAxis(Word):
+    """A number of the task that varies over a map."""
+
+    pointer: str
+    values: tuple[float, ...]
+    at: float | None = Field(description="The value of the task itself; null where it has none.")
+
+
+class Winner(Word):
+    """An architecture that is first somewhere on a map."""
+
+    architecture: Slug
+    name: str
+    cells: int
+    benchmark_ids: tuple[str, ...]
+
+
+class WinnerMap(Word):
+    """Who is first as two numbers of the task vary."""
+
+    recommendation_id: str
+    knowledge: KnowledgeStamp
+    x: MapAxis
+    y: MapAxis
+    cells: tuple[tuple[Slug | None, ...], ...] = Field(
+        description="Rows by y, lowest first, columns by x; null where the advisor abstains."
+    )
+    winners: tuple[Winner, ...] = Field(description="Most cells first.")
 
 
 # ------------------------------------------------------------------ the validation

@@ -15,7 +15,8 @@ from app.recommend.describe import describe
 from app.recommend.evidence import Evidence, fit_evidence
 from app.recommend.linear import Array
 from app.recommend.rank import FAR, Ranking, rank
-from app.recommend.recipe import Setting, published, setting_of
+from app.recommend.kin import completed
+from app.recommend.recipe import Setting, setting_of
 from app.recommend.record import records_of
 from app.recommend.rules import Mask, Rules, facts_of, paths_of
 from app.recommend.stability import fit_stability
@@ -75,7 +76,7 @@ def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor
         evidence=evidence,
         stability=fit_stability(knowledge, architectures),
         costs=fit_costs(knowledge, architectures),
-        recipes=tuple(published(a) for a in architectures),
+        recipes=completed(architectures),
         rivals=rivals_of(evidence.figures, architectures),
         records=records_of(knowledge.backtest),
         words={rule.id: paths_of(rule.text) for rule in knowledge.rules},

@@ -8,14 +8,15 @@ from typing import Any
 
 from app.errors import FieldProblem, Unprocessable
 from app.settings import settings
-from app.validations.known import dataset, defaults, tasks, trainable
+from app.validations.known import dataset, defaults, on_cpu, tasks, trainable
 from app.vocabulary import Candidate, RecipeValue, Recommendation, ValidationRequest
 from models.contract import Recipe
 
 CONFIDENCE = 0.95
 SEED_NOISE = 0.2
 """Standard deviation of a trained network's figure over seeds, relative to the figure: measured on mnist-5k after 16 kimg, 9 % for
-DCGAN over five seeds and 17 % for SNGAN over three, sampling included. A fitted baseline has none."""
+DCGAN over five seeds and 17 % for SNGAN over three, sampling included. A task of another metric states its own; a fitted baseline
+has none."""
 
 CPU_RESOLUTIONS = (8, 16, 32)
 CPU_WIDTH_DIVISOR = 4
@@ -46,11 +47,15 @@ def plan(request: ValidationRequest, recommendation: Recommendation) -> dict[str
     metric, direction, threshold = terms["metric"], terms["direction"], terms["threshold"]
     scaled: list[str] = []
     names = ["candidate", "runner-up", *(f"runner-up-{n}" for n in range(2, len(chosen)))]
-    seconds = _split(request.budget.max_seconds, len(chosen))
+    trained, noise = bool(terms.get("trained")), float(terms.get("seed_noise", SEED_NOISE))
+    seconds = _split(request.budget.max_seconds, len(chosen), trained)
     shared = _shared(slug, data, request.seed, metric, seconds[1])
-    runs = [_run("baseline", Recipe(architecture=terms["baseline"], **shared), seconds[0], 0.0)]
+    first = Recipe(architecture=terms["baseline"], **shared)
+    if trained:
+        first = _recipe(terms["baseline"], None, data, shared, seconds[0], [])
+    runs = [_run("baseline", first, seconds[0], noise if trained else 0.0)]
     for name, (slug, known) in zip(names, chosen.items(), strict=False):
-        runs.append(_run(name, _recipe(slug, known, data, shared, seconds[1], scaled), seconds[1], SEED_NOISE))
+        runs.append(_run(name, _recipe(slug, known, data, shared, seconds[1], scaled), seconds[1], noise))
     total = request.budget.max_seconds
     return {
         "dataset": data,
@@ -92,10 +97,10 @@ def _chosen(request: ValidationRequest, recommendation: Recommendation, task: st
     return dict(list(found.items())[: request.top_k])
 
 
-def _split(total: float, trained: int) -> tuple[float, float]:
-    """Seconds of the baseline and of each trained run."""
-    baseline = min(BASELINE_SHARE * total, BASELINE_SECONDS)
-    return round(baseline, 2), round((total - baseline) / trained, 2)
+def _split(total: float, candidates: int, trained: bool) -> tuple[float, float]:
+    """Seconds of the baseline and of each candidate; a baseline that is trained gets as much as a candidate."""
+    baseline = total / (candidates + 1) if trained else min(BASELINE_SHARE * total, BASELINE_SECONDS)
+    return round(baseline, 2), round((total - baseline) / candidates, 2)
 
 
 def _run(name: str, recipe: Recipe, seconds: float, seed_noise: float) -> dict[str, Any]:
@@ -115,6 +120,7 @@ def _shared(task: str, data: Mapping[str, Any], seed: int, metric: str, seconds:
     return {
         "task": task,
         "dataset": data["slug"],
+        "length": data.get("length") or 0,
         "classes": data.get("classes") or 0 if task == "class-conditional-image" else 0,
         "resolution": next((r for r in CPU_RESOLUTIONS if r >= size), CPU_RESOLUTIONS[-1]),
         "channels": data.get("channels") or 3,
@@ -138,11 +144,13 @@ def _recipe(
     """
     given = {**defaults(slug), **_numbers(known.recipe if known else {})}
     whole = {**asdict(Recipe(architecture=slug, dataset="")), **given}
-    smaller = {"width": max(8, whole["width"] // CPU_WIDTH_DIVISOR), "batch_size": min(CPU_BATCH, whole["batch_size"])}
+    smaller = on_cpu(slug)
+    if data["type"] == "image":
+        smaller |= {"width": max(8, whole["width"] // CPU_WIDTH_DIVISOR), "batch_size": min(CPU_BATCH, whole["batch_size"])}
     if seconds < QUICK_SECONDS and data["type"] == "image":
         smaller |= {"batch_size": QUICK["batch_size"], "ema_half_life_kimg": QUICK["ema_half_life_kimg"]}
         smaller |= {rate: max(whole[rate], min(QUICK["rates"] * whole[rate], QUICK["rate"])) for rate in ("lr_g", "lr_d")}
-    changed = [f"{field} {whole[field]:g} -> {value:g}" for field, value in smaller.items() if whole[field] != value]
+    changed = [_change(field, whole[field], value) for field, value in smaller.items() if whole[field] != value]
     if (data.get("resolution") or 0) > shared["resolution"]:
         changed.insert(0, f"resolution {data['resolution']} -> {shared['resolution']}")
     if known is None:
@@ -150,6 +158,12 @@ def _recipe(
     if changed:
         scaled.append(f"{slug}, to train for {seconds:.0f} s on a CPU: {', '.join(changed)}")
     return Recipe(architecture=slug, **{**given, **smaller, **shared})
+
+
+def _change(field: str, before: Any, after: Any) -> str:
+    if isinstance(after, Mapping):
+        return ", ".join(f"{name} {before.get(name)} -> {value}" for name, value in after.items() if before.get(name) != value)
+    return f"{field} {before:g} -> {after:g}"
 
 
 def _numbers(values: Mapping[str, RecipeValue]) -> dict[str, Any]:
@@ -160,7 +174,7 @@ def _numbers(values: Mapping[str, RecipeValue]) -> dict[str, Any]:
         if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
             found[field] = int(value) if whole else float(value)
 
-    plain = {name: entry.value for name, entry in values.items()}
+    plain = {name: entry.value for name, entry in values.items() if entry.origin != "kin"}  # a network knows better itself
     take("lr_g", plain.get("lr_g"), 1e-6, 1e-1)
     take("lr_d", plain.get("lr_d"), 1e-6, 1e-1)
     take("batch_size", plain.get("batch_size"), 4, 65_536, whole=True)
