@@ -77,7 +77,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         packet = func._overloadpacket
         if (made or func._schema.is_mutable) and packet.__name__ not in UNWRITTEN:
             flops = flop_registry[packet](*args, **kwargs, out_val=out) if packet in flop_registry else 0
-            moved = sum(map(_bytes, before)) + sum(map(_bytes, made))
+            moved = sum(map(_bytes, before)) + sum(map(_bytes, made)) + sum(map(_bytes, _changed(func, args, kwargs)))
             self.operators.append(Operator(packet.__name__, flops, moved, self.alive))
         return out
 
@@ -102,6 +102,16 @@ def _read(tensor: Tensor) -> float | int | bool:
     """The number in a real tensor; 1 for a fake one."""
     with unset_fake_temporarily():
         return torch.ones((), dtype=tensor.dtype).item() if isinstance(tensor, FakeTensor) else tensor.item()
+
+
+def _changed(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """The arguments that an operator writes."""
+    if not func._schema.is_mutable:
+        return []
+    given = zip(func._schema.arguments, args, strict=False)
+    written = [value for argument, value in given if argument.is_write]
+    written += [kwargs[argument.name] for argument in func._schema.arguments if argument.is_write and argument.name in kwargs]
+    return [leaf for leaf in tree_leaves(written) if isinstance(leaf, Tensor)]
 
 
 def _bytes(tensor: Tensor) -> int:
