@@ -1,4 +1,4 @@
-"""`gan-advisor`: serve, worker, recommend, validate, train, backtest, knowledge, db."""
+"""`gan-advisor`: serve, worker, recommend, estimate, validate, train, backtest, knowledge, db."""
 
 from __future__ import annotations
 
@@ -166,6 +166,9 @@ def backtest(
     extra: Annotated[Path | None, typer.Option(help="Foreign figures as CSV, tested on and never learned from.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Keep the report as the record that answers show.")] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Of the predicted cost instead; FILE has the columns of costs.csv.")
+    ] = False,
 ) -> None:
     """How often the advice is right, leaving out data set and source together. Takes about half a minute."""
     from app.knowledge import record
@@ -175,10 +178,13 @@ def backtest(
     from app.watch import number
 
     knowledge = load()
+    if extra is not None and not extra.is_file():
+        raise Unprocessable(f"there is no table at {extra}")
+    if cost:
+        _backtest_cost(knowledge, extra, json)
+        return
     rows, directions, unread = None, None, 0
     if extra is not None:
-        if not extra.is_file():
-            raise Unprocessable(f"there is no table at {extra}")
         with extra.open(encoding="utf-8", newline="") as text:
             rows, directions, unread = foreign(csv.DictReader(text), knowledge)
     report = run(knowledge, rows, directions)
@@ -196,6 +202,61 @@ def backtest(
                 out.print(f"  {method:14} {scores}", highlight=False, soft_wrap=True)
     if unread:
         err.print(f"{unread} lines of {extra} could not be read", highlight=False)
+
+
+def _backtest_cost(knowledge: Any, extra: Path | None, json: bool) -> None:
+    from app.recommend.cost.backtest import backtest as run
+    from app.recommend.cost.backtest import foreign
+    from app.watch import show_cost_report
+
+    rows = None
+    left: dict[str, int] = {}
+    if extra is not None:
+        with extra.open(encoding="utf-8", newline="") as text:
+            rows, left = foreign(csv.DictReader(text), knowledge)
+    report = run(knowledge, rows)
+    if json:
+        sys.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        show_cost_report(out, report)
+    for reason, count in left.items():
+        err.print(f"{count} lines of {extra} left out: {reason}", highlight=False)
+
+
+@app.command()
+def estimate(
+    architecture: Annotated[str, typer.Argument(help="Slug, alias or name.")],
+    resolution: int | None = None,
+    length: int | None = None,
+    batch: Annotated[int | None, typer.Option(help="Samples a step, over all GPUs.")] = None,
+    images_per_pass: Annotated[int | None, typer.Option(help="Samples at once on one GPU.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or mixed.")] = None,
+    gpu: Annotated[str | None, typer.Option(help="A name such as `RTX 3090`, or CPU.")] = None,
+    gpus: int = 1,
+    kimg: Annotated[float | None, typer.Option(help="Thousands of samples shown in training.")] = None,
+    memory_gb: float | None = None,
+    gpu_hours: float | None = None,
+    usd: float | None = None,
+    question: Annotated[
+        list[str] | None, typer.Option(help="largest-batch, largest-resolution, cheapest-gpu or more-memory; again for more.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The whole estimate as JSON.")] = False,
+) -> None:
+    """What training costs: memory, time, money and energy, with their parts. Without a server."""
+    from app.estimates import estimate as run
+    from app.estimates import read_request
+    from app.knowledge.load import load
+    from app.recommend import fit
+    from app.watch import show_estimate
+
+    budget = _given(dict(memory_gb=memory_gb, gpu_hours=gpu_hours, usd=usd))
+    sizes = dict(resolution=resolution, length=length, batch_size=batch, images_per_pass=images_per_pass, precision=precision)
+    rest = dict(gpu=gpu, gpus=gpus, kimg=kimg, budget=budget, questions=question)
+    found = run(read_request({"architecture": architecture, **_given(sizes), **_given(rest)}), fit(load()))
+    if json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    else:
+        show_estimate(out, found)
 
 
 @knowledge_app.command("lint")

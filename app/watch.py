@@ -19,7 +19,7 @@ from rich.table import Table
 from app.client import Client
 from app.errors import NotReady
 from app.settings import settings
-from app.vocabulary import Recommendation
+from app.vocabulary import Estimate, Recommendation
 
 START_SECONDS = 60.0
 
@@ -87,6 +87,47 @@ def show_answer(console: Console, answer: Recommendation) -> None:
     console.print(
         f"[dim]{len(answer.excluded)} excluded; knowledge {answer.knowledge.version} {answer.knowledge.sha256[:12]}[/dim]"
     )
+
+
+def show_estimate(console: Console, found: Estimate) -> None:
+    """The figures with their intervals, the parts of the memory, what was assumed, and the answers to the questions."""
+    console.print(f"[bold]{found.name}[/bold], {found.gpus} x {found.gpu}. {found.why}", highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("", "expected", f"{found.level:.0%} interval"):
+        table.add_column(title)
+    for name, value, unit, scale in (
+        ("memory of one GPU", found.peak_memory_bytes, "GB", 1e9),
+        ("in the first minutes", found.start_up_bytes, "GB", 1e9),
+        (f"a thousand of {found.unit}", found.seconds_per_kimg, "s", 1.0),
+        ("training", found.train_seconds, "h", 3600.0),
+        ("GPU-hours", found.gpu_hours, "h", 1.0),
+        ("money", found.usd, "USD", 1.0),
+        ("energy", found.energy_kwh, "kWh", 1.0),
+    ):
+        low, expected, high = (number(v and v / scale) for v in (value.low, value.expected, value.high))
+        table.add_row(name, f"{expected} {unit}", f"{low}-{high}")
+    console.print(table)
+    for part in found.memory_parts:
+        console.print(f"  {part.name:12} {part.bytes / 1e9:6.2f} GB  [dim]{part.because}[/dim]", highlight=False)
+    for told in found.answers:
+        console.print(f"[bold]{told.question}[/bold]: {told.text}", highlight=False, soft_wrap=True)
+    for assumption in found.assumptions:
+        console.print(f"[dim]assumed {assumption}[/dim]", highlight=False, soft_wrap=True)
+    console.print(f"[dim]{found.basis}; {found.ledger_pairs} pairs of the ledger[/dim]", highlight=False, soft_wrap=True)
+
+
+def show_cost_report(console: Console, report: dict[str, Any]) -> None:
+    """Relative errors and the share inside the 90 % interval, of rows whose architecture is known and of the others."""
+    for name in ("own", "extra"):
+        scores = report[name]
+        for label, part in ((name, scores), (f"{name}, unseen architectures", scores and scores["unseen"])):
+            for what in ("time", "memory"):
+                if part and part[f"{what}_rows"]:
+                    median, p90, inside = (
+                        number(part[f"{what}_{s}"]) for s in ("median_relative_error", "p90_relative_error", "coverage90")
+                    )
+                    line = f"{label}: {what} of {part[f'{what}_rows']} rows: median {median}  p90 {p90}  inside {inside}"
+                    console.print(line, highlight=False, soft_wrap=True)
 
 
 def number(value: float | None) -> str:

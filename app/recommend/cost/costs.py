@@ -1,6 +1,6 @@
-"""What training takes, from published hours and memory: log-linear in resolution and GPU speed, with effects of family and design.
+"""The cost of every architecture at once, for the ranking: log-linear in resolution and GPU speed, effects of family and design.
 
-    log GPU-hours      = c + family + design + slope log2(R / 256) - speed log2(fp32 / 14 TFLOP/s)
+    log GPU-hours      = c + family + design + slope log2(R / 256) - log speed of the GPU, arithmetic and bandwidth over a V100's
     log GB per image   = c + family + design + slope log2(R / 256)
 
 The slopes are estimated from the rows. A design without a row of its own or of its family stays unknown.
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.recommend.cost.predict import Predictor, fit_predictor
+from app.recommend.cost.terms import log_speed
 from app.recommend.linear import Array, Effects, Level, fit_effects
 from app.recommend.recipe import FIXED_GB
 from app.recommend.rules import Mask
@@ -22,8 +24,8 @@ from app.vocabulary import Architecture, CostEstimate, Gpu, Interval, Knowledge,
 
 Z80 = 1.2816
 _CITED = 3
-_REFERENCE, _TFLOPS = "V100", 14.0
-"""The GPU of an estimate where the task names none, and its fp32 speed."""
+_REFERENCE = "V100"
+"""The GPU of an estimate where the task names none."""
 _FITTED = "log-linear fit of published GPU-hours over resolution, GPU speed, family and design"
 _NOTHING = "no published training time of this design or its family"
 _UNKNOWN = Interval(low=None, expected=None, high=None)
@@ -39,11 +41,12 @@ class Costs:
     memory_known: Mask
     sources: tuple[tuple[str, ...], ...]
     gpus: dict[str, Gpu]
+    predictor: Predictor
 
     def log_hours(self, resolution: int | None, gpu: Gpu | None) -> tuple[Array, Array]:
         """Natural log of GPU-hours to train at a resolution, and its standard deviation; NaN where unknown."""
-        mean, sd = self.hours.at(np.array([1.0, _octaves(resolution), _speed(gpu)]))
-        return np.where(self.hours_known, mean, np.nan), np.hypot(sd, self.hours.noise)
+        mean, sd = self.hours.at(np.array([1.0, _octaves(resolution)]))
+        return np.where(self.hours_known, mean - log_speed(gpu), np.nan), np.hypot(sd, self.hours.noise)
 
     def log_gb_per_image(self, resolution: int | None) -> tuple[Array, Array]:
         """Natural log of GB per image in a pass, and its standard deviation; NaN where unknown."""
@@ -53,7 +56,8 @@ class Costs:
 
 def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Costs:
     """Costs of a sequence of architectures from knowledge.costs and the figures that state GPU-hours."""
-    gpus = {g.alias: g for g in knowledge.gpus.values() if g.alias} | dict(knowledge.gpus)
+    named = {name: g for g in knowledge.gpus.values() for name in (g.alias or "").split("|") if name}
+    gpus = named | dict(knowledge.gpus)
     hours: list[tuple[str, int | None, Gpu | None, float, str]] = []
     memory: list[tuple[str, int | None, float]] = []
     for row in knowledge.costs:
@@ -81,7 +85,8 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
         ]
         return fit_effects(x, y, levels, noise)
 
-    x_hours = np.array([[1.0, _octaves(r), _speed(g)] for _, r, g, _, _ in hours]).reshape(-1, 3)
+    x_hours = np.array([[1.0, _octaves(r)] for _, r, _, _, _ in hours]).reshape(-1, 2)
+    y_hours = np.array([math.log(h) + log_speed(g) for _, _, g, h, _ in hours])
     x_memory = np.array([[1.0, _octaves(r)] for _, r, _ in memory]).reshape(-1, 2)
     timed, weighed = {h[0] for h in hours}, {m[0] for m in memory}
     kin_timed, kin_weighed = {family.get(n) for n in timed}, {family.get(n) for n in weighed}
@@ -91,12 +96,13 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
         by_slug[name].append(source)
         by_family[family.get(name, name)].append(source)
     return Costs(
-        hours=effects([h[0] for h in hours], x_hours, np.log([h[3] for h in hours]), [1.5, 0.3, 0.05], 0.6),
+        hours=effects([h[0] for h in hours], x_hours, y_hours, [1.5, 0.3], 0.6),
         memory=effects([m[0] for m in memory], x_memory, np.log([m[2] for m in memory]), [1.0, 0.2], 0.3),
         hours_known=np.array([a.slug in timed or a.family in kin_timed for a in architectures], bool),
         memory_known=np.array([a.slug in weighed or a.family in kin_weighed for a in architectures], bool),
         sources=tuple(tuple(dict.fromkeys(by_slug.get(a.slug) or by_family[a.family]))[:_CITED] for a in architectures),
         gpus=gpus,
+        predictor=fit_predictor(knowledge),
     )
 
 
@@ -151,10 +157,6 @@ def _fits(hours: Interval, memory: Interval, usd: Interval, budget: Limits, gpu:
 
 def _octaves(resolution: int | None) -> float:
     return math.log2((resolution or 256) / 256)
-
-
-def _speed(gpu: Gpu | None) -> float:
-    return math.log2((gpu.fp32_tflops or _TFLOPS) / _TFLOPS) if gpu else 0.0
 
 
 def _interval(mean: float, sd: float, shift: float = 0.0, unit: float = 1.0) -> Interval:

@@ -1,0 +1,160 @@
+"""A log-linear Gaussian law: y is a sum of effects, each N(mean, sd^2) a priori, plus what one publication would not repeat.
+
+    y = sum of factor x effect  +  publication + publication's configuration + noise of this kind of evidence
+
+Closed form: with k the covariance of a case with the rows and K that of the rows, mean = m + k K^-1 (y - m),
+variance = v - k K^-1 k. A prediction is linear in y, so the weights of the rows are its explanation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from scipy import linalg
+
+from app.recommend.cost.cases import Case, work_of
+from app.recommend.linear import Array, Index
+
+Term = tuple[str, object, float]
+"""Name of an effect, its label, the factor it is multiplied by."""
+FLOOR = 0.02
+"""Standard deviation below which no published figure is exact: two significant digits."""
+
+
+class Terms(Protocol):
+    def __call__(self, case: Case) -> list[Term]: ...
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Standard deviations, and means where they are not 0, of the effects; of what one publication repeats; of the noise."""
+
+    effects: Mapping[str, float]
+    means: Mapping[str, float]
+    publication: Mapping[str, float]
+    noise: Mapping[str, float]
+
+
+class Rows:
+    """Published rows as arrays, from which any subset can be fitted."""
+
+    def __init__(self, cases: Sequence[Case], y: Array, terms: Terms, prior: Prior) -> None:
+        self.cases, self.y, self.terms, self.prior = cases, y, terms, prior
+        self.column: dict[tuple[str, object], int] = {}
+        named = [terms(case) for case in cases]
+        for row in named:
+            for name, label, _ in row:
+                self.column.setdefault((name, label), len(self.column))
+        self.names = [name for name, _ in self.column]
+        self.z = np.zeros((len(cases), len(self.column)))
+        for i, row in enumerate(named):
+            for name, label, factor in row:
+                self.z[i, self.column[name, label]] += factor
+        keys = [_publication(case) for case in cases]
+        self.same = {name: _same([key[name] for key in keys]) for name in prior.publication}
+        self.kinds = [case.evidence for case in cases]
+
+    @cached_property
+    def variance(self) -> Array:
+        """Prior variance of every effect."""
+        return np.array([self.prior.effects[name] ** 2 for name in self.names])
+
+    @cached_property
+    def expected(self) -> Array:
+        """What the prior alone says of every row."""
+        means: Array = self.z @ np.array([self.prior.means.get(name, 0.0) for name in self.names])
+        return means
+
+    @cached_property
+    def reach(self) -> Array:
+        """Covariance of every effect with every row, (effects, rows)."""
+        reach: Array = self.variance[:, None] * self.z.T
+        return reach
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Of the rows, noise included."""
+        noise = [self.prior.noise.get(kind, max(self.prior.noise.values())) ** 2 + FLOOR**2 for kind in self.kinds]
+        shared = sum(self.prior.publication[name] ** 2 * same for name, same in self.same.items())
+        whole: Array = self.z @ self.reach + np.diag(noise) + shared
+        return whole
+
+    def fit(self, kept: Index | None = None) -> Law:
+        """The law of all rows, or of those kept."""
+        return Law(self, np.arange(len(self.y)) if kept is None else kept)
+
+    def likelihood(self) -> float:
+        """Log marginal likelihood of the rows."""
+        root = linalg.cholesky(self.covariance, lower=True)
+        rest = linalg.solve_triangular(root, self.y - self.expected, lower=True)
+        return float(-0.5 * rest @ rest - np.log(np.diag(root)).sum())
+
+
+class Law:
+    """The effects given the rows kept."""
+
+    def __init__(self, rows: Rows, kept: Index) -> None:
+        self.rows, self.kept = rows, kept
+        part = rows.covariance[np.ix_(kept, kept)]
+        self.inverse: Array = linalg.inv(part) if len(kept) else np.zeros((0, 0))
+        self.rest: Array = (rows.y - rows.expected)[kept]
+        self.reach: Array = np.ascontiguousarray(rows.reach[:, kept])
+
+    @cached_property
+    def _publications(self) -> dict[str, dict[object, Index]]:
+        """By kind and label, the places of the rows of one publication."""
+        found: dict[str, dict[object, list[int]]] = {name: {} for name in self.rows.prior.publication}
+        for place, row in enumerate(self.kept.tolist()):
+            for name, label in _publication(self.rows.cases[row]).items():
+                found[name].setdefault(label, []).append(place)
+        return {name: {label: np.array(p, np.intp) for label, p in of.items()} for name, of in found.items()}
+
+    def predict(self, case: Case) -> tuple[float, float, Array]:
+        """Mean, standard deviation of one figure, and the weight of every row kept.
+
+        A case with a source belongs to that publication and shares what is known of it; else it is a new one.
+        """
+        prior, column = self.rows.prior, self.rows.column
+        factors: dict[int, float] = {}
+        mean = variance = 0.0
+        for name, label, factor in self.rows.terms(case):
+            mean += prior.means.get(name, 0.0) * factor
+            place = column.get((name, label))
+            if place is None:
+                variance += (prior.effects[name] * factor) ** 2
+            elif factor:
+                factors[place] = factors.get(place, 0.0) + factor
+        places = np.fromiter(factors, np.intp, len(factors))
+        by = np.fromiter(factors.values(), float, len(factors))
+        known: Array = by @ self.reach[places]
+        variance += float(by**2 @ self.rows.variance[places])
+        for name, label in _publication(case).items() if case.source else ():
+            if (same := self._publications[name].get(label)) is not None:
+                known[same] += prior.publication[name] ** 2
+        variance += sum(sd**2 for sd in prior.publication.values())
+        noise = prior.noise.get(case.evidence, max(prior.noise.values())) ** 2 + FLOOR**2
+        weights: Array = self.inverse @ known
+        left = max(variance - float(weights @ known), 0.0)
+        return mean + float(weights @ self.rest), float(np.sqrt(left + noise)), weights
+
+
+def _publication(case: Case) -> dict[str, object]:
+    """The labels of what one publication repeats."""
+    work = work_of(case.source)
+    return {
+        "publication": work,
+        "architecture": (work, case.architecture),
+        "resolution": (work, case.architecture, case.variant, case.resolution),
+        "configuration": (work, case.architecture, case.config, case.resolution),
+    }
+
+
+def _same(labels: Sequence[object]) -> Array:
+    codes = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    code = np.array([codes[label] for label in labels])
+    same: Array = (code[:, None] == code[None, :]).astype(float)
+    return same

@@ -1,0 +1,360 @@
+"""The cost of one training configuration, each figure with its interval, its parts and the rows behind it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtr
+
+from app.recommend.cost.cases import Case, Lexicon, lexicon_of, line_of, usable, work_of
+from app.recommend.cost.law import Law
+from app.recommend.cost.ledger import Pair, correction
+from app.recommend.cost.roofline import Traced, traced
+from app.recommend.cost.terms import FIXED_GB, memory_rows, time_rows
+from app.recommend.linear import Array
+from app.vocabulary import (
+    Architecture,
+    Behind,
+    Cost,
+    DataType,
+    Estimate,
+    EstimateRequest,
+    Gpu,
+    Interval,
+    Knowledge,
+    MemoryPart,
+    Profile,
+)
+
+Z90 = 1.6449
+START_UP = (1.0, 1.4, 4.0)
+"""The first passes, while cuDNN tries its kernels, over the steady peak: no more, usually, at most as users report it."""
+START_UP_ROWS = "github:NVlabs/stylegan2-ada-pytorch#80 and github:NVlabs/stylegan3#153"
+_UNITS = {
+    DataType.IMAGE: "image",
+    DataType.TABULAR: "table-row",
+    DataType.AUDIO: "audio-segment",
+    DataType.TIME_SERIES: "sequence",
+}
+_CITED = 8
+_LEAST = 0.02
+_IMAGES = 8
+UNKNOWN = Interval(low=None, expected=None, high=None)
+CPU = Gpu(name="CPU", vendor="CPU", memory_gb=16.0, memory_bandwidth_gb_s=35.0, fp32_tflops=0.2, source="measured here")
+"""Two cores with AVX-512, as measured where the product is tested: 200 GFLOP/s and 35 GB/s at best."""
+
+
+class Unanswerable(ValueError):
+    """A request that names something unknown: the field, the name, the names that are known."""
+
+    def __init__(self, field: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"{name!r} is not known")
+        self.field, self.name, self.known = field, name, known
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Both laws with the rows they were fitted to, the traced steps, and what publications say of length and size."""
+
+    knowledge: Knowledge
+    lexicon: Lexicon
+    time: Law
+    memory: Law
+    timed: tuple[Cost, ...]
+    weighed: tuple[Cost, ...]
+    profiles: Mapping[str, tuple[Profile, ...]]
+    lengths: Mapping[str, tuple[float, ...]]
+    sizes: Mapping[tuple[str, str], Mapping[int, tuple[float, float]]]
+    units: tuple[frozenset[str], frozenset[str]]
+    """Of which speed is published somewhere, and of which memory."""
+    code: Mapping[str, str]
+    """By design the source of most of its rows: a prediction is of training by that publication's code."""
+
+
+def fit_predictor(knowledge: Knowledge) -> Predictor:
+    """Both laws over every usable row of the knowledge base."""
+    lexicon = lexicon_of(knowledge)
+    rows = usable(knowledge.costs, knowledge.architectures)
+    timed = [row for row in rows if row.sec_per_kimg]
+    weighed = [row for row in rows if row.gpu_mem_gb_peak]
+    lengths: dict[str, list[float]] = defaultdict(list)
+    sizes: dict[tuple[str, str], dict[int, tuple[float, float]]] = defaultdict(dict)
+    for row in knowledge.costs:
+        if row.train_kimg_total:
+            lengths[row.architecture].append(row.train_kimg_total)
+        if row.params_g_m and row.params_d_m and row.architecture in knowledge.architectures:
+            case = lexicon.case(row)
+            sizes[case.architecture, case.variant][row.resolution or 256] = row.params_g_m, row.params_d_m
+    profiles: dict[str, list[Profile]] = defaultdict(list)
+    for profile in knowledge.profiles:
+        profiles[profile.architecture].append(profile)
+    return Predictor(
+        knowledge=knowledge,
+        lexicon=lexicon,
+        time=time_rows([lexicon.case(r) for r in timed], [r.sec_per_kimg or 0.0 for r in timed]).fit(),
+        memory=memory_rows([lexicon.case(r) for r in weighed], [r.gpu_mem_gb_peak or 0.0 for r in weighed]).fit(),
+        timed=tuple(timed),
+        weighed=tuple(weighed),
+        profiles={slug: tuple(found) for slug, found in profiles.items()},
+        lengths={slug: tuple(sorted(found)) for slug, found in lengths.items()},
+        sizes=sizes,
+        units=(frozenset(r.unit for r in timed), frozenset(r.unit for r in weighed)),
+        code=_code(rows),
+    )
+
+
+def _code(rows: Sequence[Cost]) -> dict[str, str]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        counts[row.architecture][work_of(row.source)] += 1
+    most = {slug: count.most_common(1)[0][0] for slug, count in counts.items()}
+    return {row.architecture: row.source for row in rows if work_of(row.source) == most[row.architecture]}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A request with its gaps filled."""
+
+    card: Architecture
+    case: Case
+    images: int
+    length: int | None
+    gpu: Gpu
+    kimg: Interval
+    ours: bool
+    assumptions: tuple[str, ...]
+
+
+def settle(asked: EstimateRequest, by: Predictor) -> Setting:
+    """The request, completed; every value put in is said. Raises Unanswerable."""
+    named = by.lexicon.name(asked.architecture)
+    if named is None:
+        raise Unanswerable("architecture", asked.architecture, sorted(by.knowledge.architectures))
+    slug, variant = named
+    card, said = by.knowledge.architectures[slug], []
+    unit = by.lexicon.units.get(slug) or next((_UNITS[t] for t in card.data_types if t in _UNITS), "image")
+    resolution = asked.resolution
+    if resolution is None and unit == "image":
+        resolution = (card.resolution.typical or (card.resolution.max or 256,))[0]
+        said.append(f"resolution {resolution}: the first its publication names")
+    gpu = _gpu(asked, by, said)
+    precision = asked.precision
+    if precision is None:
+        cores = unit == "image" and (gpu.fp16_tflops or 0) > 1.9 * (gpu.fp32_tflops or math.inf)
+        precision = "mixed" if cores else "fp32"
+        said.append(f"precision {precision}: {'images on tensor cores' if cores else 'no tensor cores, or small networks'}")
+    images = asked.images_per_pass or (asked.batch_size and max(1, asked.batch_size // asked.gpus))
+    if not images:
+        batch = card.recipe.batch_size
+        images = max(1, batch // asked.gpus) if isinstance(batch, int) else _IMAGES
+        said.append(f"{images} per pass and GPU: {'the published batch' if isinstance(batch, int) else 'usual'}")
+    case = Case(
+        architecture=slug,
+        family=card.family,
+        line=line_of(card.family),
+        variant=variant,
+        unit=unit,
+        resolution=resolution if unit == "image" else asked.length,
+        images=float(images),
+        precision=precision,
+        gpus=asked.gpus,
+        gpu=None if gpu is CPU else gpu,
+        gpu_name=gpu.name,
+        source=by.code.get(slug, ""),
+    )
+    if unit == "image":
+        case = replace(case, gflops=by.lexicon.compute(slug, variant, resolution))
+    known = slug in {row.architecture for row in by.timed}
+    ours = asked.implementation == "ours" or (asked.implementation is None and not known)
+    ours = (ours or gpu is CPU) and slug in by.profiles and asked.implementation != "published"
+    return Setting(card, case, images, asked.length, gpu, _kimg(asked, by, slug, said), ours, tuple(said))
+
+
+def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) -> Estimate:
+    """What training takes. Pure; raises Unanswerable where a name is not known."""
+    at = settle(asked, by)
+    step = traced(at.case, at.images, at.length, at.gpu, by.profiles[at.card.slug]) if at.ours else None
+    time, memory, behind = (step.time, step.memory, step.behind) if step else _laws(at, by)
+    shift_time, pairs = correction(ledger, "time", at.gpu.name)
+    shift_memory, more = correction(ledger, "memory", at.gpu.name)
+    time, memory = (time[0] + shift_time, time[1]), (memory[0] + shift_memory, memory[1])
+    fixed = 0.0 if step else FIXED_GB
+    seconds = _exp(*time) if step or at.case.unit in by.units[0] else UNKNOWN
+    peak = _exp(*memory, shift=fixed, unit=1e9) if step or at.case.unit in by.units[1] else UNKNOWN
+    hours = _product(scaled(seconds, 1 / 3600), at.kimg)
+    room = asked.budget.memory_gb or at.gpu.memory_gb
+    chance = None
+    if peak.expected is not None:
+        chance = round(float(ndtr((math.log(max(room - fixed, 1e-9)) - memory[0]) / memory[1])), 4)
+    usd = scaled(hours, at.gpu.usd_per_hour)
+    fits, why = _verdict(peak, chance, room, hours, usd, asked)
+    return Estimate(
+        architecture=at.card.slug,
+        name=at.card.name,
+        variant=at.case.variant or None,
+        unit=at.case.unit,
+        resolution=at.case.resolution if at.case.unit == "image" else None,
+        length=at.length,
+        images_per_pass=at.images,
+        precision=at.case.precision or "fp32",
+        gpu=at.gpu.name,
+        gpus=asked.gpus,
+        kimg=at.kimg,
+        peak_memory_bytes=peak,
+        memory_parts=_parts(at, by, peak, step),
+        start_up_bytes=_start_up(peak) if at.gpu is not CPU else peak,
+        seconds_per_kimg=scaled(seconds, 1 / asked.gpus),
+        train_seconds=scaled(hours, 3600 / asked.gpus),
+        gpu_hours=hours,
+        usd=usd,
+        energy_kwh=scaled(hours, at.gpu.tdp_w and at.gpu.tdp_w / 1000),
+        fits=fits,
+        fit_probability=chance,
+        why=why,
+        basis=step.basis if step else _basis(at, by),
+        formulas=step.formulas if step else FORMULAS,
+        evidence=behind,
+        ledger_pairs=max(pairs, more),
+        assumptions=at.assumptions,
+    )
+
+
+FORMULAS = (
+    "log(GPU-seconds per thousand) = design + resolution + batch + precision + GPU + number of GPUs, fitted to published rows",
+    f"peak GB = {FIXED_GB:g} + exp(design + resolution + precision) x images per pass, fitted to published rows",
+    "hours = seconds per thousand x thousands shown / 3600; money = GPU-hours x price; energy = GPU-hours x rated power",
+)
+
+
+def _laws(at: Setting, by: Predictor) -> tuple[tuple[float, float], tuple[float, float], tuple[Behind, ...]]:
+    mean, sd, weights = by.time.predict(at.case)
+    gb, gb_sd, gb_weights = by.memory.predict(at.case)
+    return (mean, sd), (gb, gb_sd), (*_behind(weights, by.timed), *_behind(gb_weights, by.weighed))
+
+
+def _behind(weights: Array, rows: Sequence[Cost]) -> tuple[Behind, ...]:
+    """The rows of greatest weight."""
+    share = np.abs(weights)
+    first = np.argsort(-share)[: _CITED // 2]
+    total = float(share.sum()) or 1.0
+    return tuple(
+        Behind(id=rows[i].id, weight=round(float(share[i]) / total, 4), source=rows[i].source)
+        for i in first.tolist()
+        if share[i] > _LEAST * total
+    )
+
+
+def _gpu(asked: EstimateRequest, by: Predictor, said: list[str]) -> Gpu:
+    if asked.gpu is None:
+        said.append("GPU V100: most published rows are of it")
+        return by.lexicon.gpu("V100") or CPU
+    if asked.gpu.upper().startswith("CPU"):
+        return CPU
+    found = by.knowledge.gpus.get(asked.gpu) or by.lexicon.gpu(asked.gpu)
+    if found is None:
+        raise Unanswerable("gpu", asked.gpu, sorted(by.knowledge.gpus))
+    return found
+
+
+def _kimg(asked: EstimateRequest, by: Predictor, slug: str, said: list[str]) -> Interval:
+    """Thousands of samples: as stated, else from least to most of what publications of the design trained."""
+    if asked.kimg:
+        return Interval(low=asked.kimg, expected=asked.kimg, high=asked.kimg)
+    found = by.lengths.get(slug)
+    if not found:
+        said.append("length of training unknown: no publication of this design states how many samples it showed; give kimg")
+        return UNKNOWN
+    middle = found[len(found) // 2]
+    said.append(f"{middle:g} thousand shown: the median of {len(found)} published runs, from {found[0]:g} to {found[-1]:g}")
+    return Interval(low=found[0], expected=middle, high=found[-1])
+
+
+def _basis(at: Setting, by: Predictor) -> str:
+    """Whose rows the prediction rests on."""
+    for name, rows in (("this design", [r for r in by.timed if r.architecture == at.card.slug]),):
+        if rows:
+            return f"{len(rows)} published rows of {name}, and what others say of resolution, batch and GPU"
+    kin = {r.architecture for r in by.timed if by.knowledge.architectures[r.architecture].family == at.card.family}
+    if kin:
+        return f"published rows of its family ({', '.join(sorted(kin)[:3])}); none of this design"
+    return "published rows of other designs on such data; none of this design or its family, so the interval is wide"
+
+
+def _parts(at: Setting, by: Predictor, peak: Interval, step: Traced | None) -> tuple[MemoryPart, ...]:
+    """The expected peak, divided: what parameters imply is exact, activations are what is left."""
+    if step is not None or peak.expected is None:
+        return step.parts if step else ()
+    sizes = by.sizes.get((at.card.slug, at.case.variant))
+    if sizes:
+        g, d = sizes[min(sizes, key=lambda r: abs(math.log2(r / (at.case.resolution or 256))))]
+    else:
+        g, d = at.card.params_m.generator or 0.0, at.card.params_m.discriminator or 0.0
+    total = peak.expected
+    parts = []
+    if g or d:
+        each = (g + d) * 4e6
+        parts = [
+            MemoryPart(name="parameters", bytes=each, because=f"({g:g} M + {d:g} M) x 4 bytes"),
+            MemoryPart(name="gradients", bytes=each, because="one per parameter"),
+            MemoryPart(name="optimiser", bytes=2 * each, because="two moments of Adam per parameter"),
+            MemoryPart(name="average", bytes=g * 4e6, because="a moving average of the generator"),
+        ]
+    held = sum(part.bytes for part in parts)
+    workspace = max(FIXED_GB * 1e9 - held, 0.0)
+    parts.append(MemoryPart(name="workspace", bytes=workspace, because=f"the rest of {FIXED_GB:g} GB that no image adds to"))
+    left = max(total - held - workspace, 0.0)
+    parts.append(MemoryPart(name="activations", bytes=left, because=f"{left / at.images / 1e9:.3g} GB x {at.images} per pass"))
+    return tuple(parts)
+
+
+def _verdict(
+    peak: Interval, chance: float | None, room: float, hours: Interval, usd: Interval, asked: EstimateRequest
+) -> tuple[bool | None, str]:
+    """Whether the expected figures stay inside every limit, and the sentence that says so."""
+    said: list[str] = []
+    inside: list[bool | None] = []
+    if peak.expected is None:
+        said.append(f"the memory is unknown, {room:g} GB are there")
+        inside.append(None)
+    else:
+        sure = "surely" if chance and chance > 0.995 else f"with {chance:.0%}"
+        said.append(f"{peak.expected / 1e9:.1f} GB of {room:g} GB of memory, {sure} enough")
+        inside.append(peak.expected <= room * 1e9)
+    for value, limit, unit in ((hours, asked.budget.gpu_hours, "GPU-hours"), (usd, asked.budget.usd, "US dollars")):
+        if limit is not None:
+            inside.append(None if value.expected is None else value.expected <= limit)
+            said.append(f"{'unknown' if value.expected is None else f'{value.expected:,.0f}'} of {limit:,.0f} {unit}")
+    fits = False if False in inside else None if None in inside else True
+    return fits, f"{'Fits' if fits else 'Does not fit' if fits is False else 'Unknown'}: {'; '.join(said)}."
+
+
+def _start_up(peak: Interval) -> Interval:
+    low, expected, high = START_UP
+    return Interval(low=peak.low and peak.low * low, expected=peak.expected and peak.expected * expected,
+                    high=peak.high and peak.high * high)  # fmt: skip
+
+
+def _exp(mean: float, sd: float, shift: float = 0.0, unit: float = 1.0) -> Interval:
+    low, expected, high = ((math.exp(mean + z * sd) + shift) * unit for z in (-Z90, 0.0, Z90))
+    return Interval(low=low, expected=expected, high=high)
+
+
+def scaled(interval: Interval, factor: float | None) -> Interval:
+    """An interval times a known number; unknown where either is."""
+    if factor is None or interval.low is None or interval.expected is None or interval.high is None:
+        return UNKNOWN
+    return Interval(low=interval.low * factor, expected=interval.expected * factor, high=interval.high * factor)
+
+
+def _product(a: Interval, b: Interval) -> Interval:
+    """The product of two intervals whose errors, on a log scale, are independent."""
+    if None in (a.low, a.expected, a.high, b.low, b.expected, b.high):
+        return UNKNOWN
+    expected = a.expected * b.expected  # type: ignore[operator]
+    down = math.hypot(math.log(a.expected / a.low), math.log(b.expected / b.low))  # type: ignore[operator]
+    up = math.hypot(math.log(a.high / a.expected), math.log(b.high / b.expected))  # type: ignore[operator]
+    return Interval(low=expected * math.exp(-down), expected=expected, high=expected * math.exp(up))

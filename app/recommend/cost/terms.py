@@ -1,0 +1,176 @@
+"""What speed and memory depend on: the effects of each law and their prior, and how a figure becomes a y.
+
+Time: y = log of GPU-seconds for a thousand samples. Memory: y = log of the gigabytes that grow with the images of a pass.
+The standard deviations maximise the marginal likelihood of the shipped rows (`python -m benchmarks.cost --likelihood`), held near
+a guess by a weak prior. The means are physics: pixels go with R^2 but channels fall with R; memory goes with the images of a pass.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+from app.recommend.cost.cases import Case
+from app.recommend.cost.law import Prior, Rows, Term
+from app.recommend.linear import Array
+from app.vocabulary import Gpu
+
+FIXED_GB = 0.8
+"""Networks, optimiser and workspace: what the memory of a pass without images tends to over the shipped rows."""
+_CHIP = re.compile(r" (SXM|PCIe|NVL|\d+ ?GB|\().*")
+_BATCH = 8
+_MOST = 64
+"""Images per pass beyond which a GPU is full and a larger batch saves no time."""
+_V100 = (14.0, 900.0)
+
+
+def log_speed(gpu: Gpu | None) -> float:
+    """Log of what physics expects of a device over a V100, half by arithmetic and nearly half by bandwidth; 0 unknown."""
+    return -sum(TIME.means[name] * value for name, value in zip(("fp32", "bandwidth"), _device(gpu), strict=True))
+
+
+def _device(gpu: Gpu | None) -> tuple[float, float]:
+    """Logs of fp32 arithmetic and of bandwidth over those of a V100."""
+    if gpu is None:
+        return 0.0, 0.0
+    return math.log((gpu.fp32_tflops or _V100[0]) / _V100[0]), math.log((gpu.memory_bandwidth_gb_s or _V100[1]) / _V100[1])
+
+
+def chip_of(gpu: Gpu | None, name: str = "") -> str:
+    """The chip of a device, whatever its memory and its board."""
+    return _CHIP.sub("", gpu.name) if gpu else ("cpu" if name.upper().startswith("CPU") else name)
+
+
+def mixed_of(case: Case) -> float:
+    """1 in mixed or half precision, 0 in fp32, between where the source is silent."""
+    return {None: 0.5, "fp32": 0.0, "tf32": 0.0}.get(case.precision, 1.0)
+
+
+def time_terms(case: Case) -> list[Term]:
+    """The effects on the seconds that one GPU takes for a thousand samples."""
+    r, mixed, complexity = case.octaves, mixed_of(case), case.complexity
+    batch = math.log2(min(case.images, _MOST) / _BATCH) if case.images else 0.0
+    several = math.log2(case.gpus)
+    length = math.log2(case.resolution / _LENGTH[case.unit]) if case.resolution and case.unit in _LENGTH else 0.0
+    fp32, band = _device(case.gpu)
+    cores = math.log(max((case.gpu.fp16_tflops or 0) / (case.gpu.fp32_tflops or _V100[0]), 1.0)) if case.gpu else 0.0
+    a, f, line, chip = case.architecture, case.family, case.line, chip_of(case.gpu, case.gpu_name)
+    network = (a, case.variant)
+    return [
+        ("all", "", 1.0),
+        ("unit", case.unit, 1.0),
+        ("line", line, 1.0),
+        ("family", f, 1.0),
+        ("architecture", a, 1.0),
+        ("variant", network, 1.0),
+        ("data", (case.unit, case.dataset), 1.0 if case.dataset else 0.0),
+        ("resolution", "", r),
+        ("resolution line", line, r),
+        ("resolution family", f, r),
+        ("resolution variant", network, r),
+        ("resolution squared", line, r * r),
+        ("length", case.unit, length),
+        ("complexity", "", complexity),
+        ("complexity line", line, complexity),
+        ("complexity batch", "", complexity * batch),
+        ("batch", "", batch),
+        ("batch family", f, batch),
+        ("batch architecture", a, batch),
+        ("batch resolution", "", batch * r),
+        ("mixed", "", mixed),
+        ("mixed line", line, mixed),
+        ("mixed architecture", a, mixed),
+        ("tensor cores", "", mixed * cores),
+        ("fp32", "", fp32),
+        ("bandwidth", "", band),
+        ("bandwidth line", line, band),
+        ("cpu", "", float(case.cpu)),
+        ("chip", chip, 1.0),
+        ("chip unit", (chip, case.unit), 1.0),
+        ("network", (*network, case.resolution, mixed), 1.0),
+        ("network chip", (*network, case.resolution, mixed, chip), 1.0),
+        ("several", "", several),
+        ("several family", f, several),
+        ("several starved", "", several * max(-batch, 0.0)),
+        ("tensorflow", "", float(case.tensorflow)),
+        ("user", "", float(case.evidence == "issue-user")),
+    ]
+
+
+_LENGTH = {"audio-segment": 8192, "sequence": 24}
+
+TIME = Prior(
+    effects={
+        "all": 2.1, "unit": 2.9, "line": 0.55, "family": 0.37, "architecture": 0.2, "variant": 0.22, "data": 0.4,
+        "resolution": 0.17, "resolution line": 0.45, "resolution family": 0.13, "resolution variant": 0.1,
+        "resolution squared": 0.06, "length": 0.37, "complexity": 0.2, "complexity line": 0.2, "complexity batch": 0.03,
+        "batch": 0.07, "batch family": 0.11, "batch architecture": 0.08, "batch resolution": 0.03,
+        "mixed": 0.22, "mixed line": 0.17, "mixed architecture": 0.13, "tensor cores": 0.12,
+        "fp32": 0.22, "bandwidth": 0.19, "bandwidth line": 0.07, "cpu": 0.35, "chip": 0.12, "chip unit": 0.13,
+        "network": 0.04, "network chip": 0.08, "several": 0.05, "several family": 0.05, "several starved": 0.02,
+        "tensorflow": 0.32, "user": 0.26,
+    },
+    means={
+        "resolution": math.log(2), "complexity": 0.6, "batch": -0.15, "mixed": -0.4, "fp32": -0.5, "bandwidth": -0.4,
+        "cpu": 1.0, "tensorflow": 0.2,
+    },
+    publication={"publication": 0.33, "architecture": 0.12, "resolution": 0.03, "configuration": 0.01},
+    noise={"official-table": 0.1, "official-text": 0.22, "paper": 0.22, "issue-reply": 1.0, "issue-user": 0.6},
+)  # fmt: skip
+
+
+def memory_terms(case: Case) -> list[Term]:
+    """The effects on the memory that grows with the images of a pass."""
+    r, mixed, complexity = case.octaves, mixed_of(case), case.complexity
+    batch = math.log2(case.images / _BATCH) if case.images else 0.0
+    length = math.log2(case.resolution / _LENGTH[case.unit]) if case.resolution and case.unit in _LENGTH else 0.0
+    a, line, network = case.architecture, case.line, (case.architecture, case.variant)
+    return [
+        ("all", "", 1.0),
+        ("unit", case.unit, 1.0),
+        ("line", line, 1.0),
+        ("family", case.family, 1.0),
+        ("architecture", a, 1.0),
+        ("variant", network, 1.0),
+        ("resolution", "", r),
+        ("resolution line", line, r),
+        ("resolution variant", network, r),
+        ("resolution squared", "", r * r),
+        ("length", case.unit, length),
+        ("complexity", "", complexity),
+        ("batch", "", batch),
+        ("batch line", line, batch),
+        ("batch unknown", "", float(case.images is None)),
+        ("mixed", "", mixed),
+        ("mixed line", line, mixed),
+        ("network", (*network, case.resolution), 1.0),
+        ("several", "", math.log2(case.gpus)),
+        ("user", "", float(case.evidence.startswith("issue"))),
+    ]
+
+
+MEMORY = Prior(
+    effects={
+        "all": 1.5, "unit": 0.34, "line": 0.53, "family": 0.2, "architecture": 0.16, "variant": 0.27,
+        "resolution": 0.29, "resolution line": 0.18, "resolution variant": 0.05, "resolution squared": 0.08, "length": 0.25,
+        "complexity": 0.28, "batch": 0.18, "batch line": 0.16, "batch unknown": 0.34, "mixed": 0.32, "mixed line": 0.09,
+        "network": 0.03, "several": 0.02, "user": 0.52,
+    },
+    means={"resolution": 0.9, "complexity": 0.3, "batch": 0.97 * math.log(2), "mixed": -0.4, "length": 0.6},
+    publication={"publication": 0.16, "architecture": 0.08, "resolution": 0.0, "configuration": 0.06},
+    noise={"official-table": 0.02, "official-text": 0.03, "paper": 0.2, "issue-reply": 1.0, "issue-user": 0.7},
+)  # fmt: skip
+
+
+def time_rows(cases: list[Case], seconds: list[float]) -> Rows:
+    """Rows of the law of time; `seconds` are wall seconds per thousand samples on all GPUs of the case."""
+    y: Array = np.log([s * case.gpus for s, case in zip(seconds, cases, strict=True)])
+    return Rows(cases, y, time_terms, TIME)
+
+
+def memory_rows(cases: list[Case], gigabytes: list[float]) -> Rows:
+    """Rows of the law of memory; `gigabytes` are the peak of one GPU."""
+    y: Array = np.log([max(gb - FIXED_GB, 0.1 * gb) for gb in gigabytes])
+    return Rows(cases, y, memory_terms, MEMORY)
