@@ -15,6 +15,7 @@ from app.settings import settings
 from app.vocabulary import Data
 
 NETWORKS = PROJECT / "models" / "networks"
+BASELINES = PROJECT / "models" / "baselines"
 
 
 @cache
@@ -31,14 +32,20 @@ def trainable(task: str | None = None) -> frozenset[str]:
 
 
 def defaults(slug: str) -> dict[str, Any]:
-    """The recipe fields that a network states for itself."""
+    """The recipe fields that a network or a baseline states for itself."""
     return dict(_literal(slug, "DEFAULTS") or {})
+
+
+def on_cpu(slug: str) -> dict[str, Any]:
+    """The recipe fields that it takes instead where a CPU has minutes for it; none where the plan scales it itself."""
+    return dict(_literal(slug, "ON_CPU") or {})
 
 
 @cache
 def _literal(slug: str, name: str) -> Any:
     """What a network file assigns to a name, read without running it; None where it does not."""
-    tree = ast.parse((NETWORKS / f"{slug.replace('-', '_')}.py").read_text())
+    file = f"{slug.replace('-', '_')}.py"
+    tree = ast.parse(next(folder / file for folder in (NETWORKS, BASELINES) if (folder / file).exists()).read_text())
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.literal_eval(node.value)

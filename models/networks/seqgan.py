@@ -32,6 +32,7 @@ DEFAULTS = {
     "d_steps": 15,
     "options": {"rollouts": 16},
 }
+ON_CPU = {"options": {"rollouts": 4}}
 WINDOWS = {1: 100, 2: 200, 3: 200, 4: 200, 5: 200, 6: 100, 7: 100, 8: 100, 9: 100, 10: 100, 15: 160, 20: 160}
 """Words under a kernel -> kernels, at a width of 32."""
 

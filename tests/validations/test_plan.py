@@ -123,3 +123,13 @@ def test_a_budget_beyond_the_limit_is_refused_with_the_limit() -> None:
 def test_a_task_that_cannot_be_validated_is_refused_with_those_that_can() -> None:
     error = refused(task={"task": "3d-aware-image", "data": {"type": "image"}}).errors[0]
     assert error.pointer == "#/task/task" and "unconditional-image" in error.allowed
+
+
+def test_a_baseline_that_is_trained_gets_the_time_and_the_noise_of_a_candidate() -> None:
+    text = {"task": "text", "data": {"type": "text", "samples": 3188, "length": 20}}
+    made = planned(task=text, dataset="sklearn-docs", architectures=["seqgan"], budget={"max_seconds": 60})
+    baseline, candidate = made["runs"]
+    assert baseline["budget"] == candidate["budget"] == {"seconds": 30.0, "steps": None}
+    assert baseline["seed_noise"] == candidate["seed_noise"] == 0.05
+    assert baseline["recipe"]["lr_g"] == candidate["recipe"]["lr_g"] == 0.01
+    assert any("rollouts 16 -> 4" in line for line in made["scaled"])
