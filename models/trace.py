@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-READ = torch.ops.aten._local_scalar_dense.default
-"""`tensor.item()`: a fake tensor holds no number to read."""
+from models import recurrent
+from models.fake import faked, played
+
 UNWRITTEN = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
 """Operators that take memory and leave it as it is."""
 
@@ -54,20 +55,16 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def hold(self, tensors: Iterable[Tensor]) -> None:
         """Counts what no operator made: a tensor from Python numbers."""
         for tensor in tensors:
-            self._hold(self._faked(tensor))
-
-    def _faked(self, tensor: Tensor) -> Tensor:
-        return tensor if self.fake is None or isinstance(tensor, FakeTensor) else self.fake.from_tensor(tensor)
+            self._hold(tensor if self.fake is None else faked(self.fake, tensor))
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
-        if func is READ and self.fake is not None:
-            return _read(args[0])
-        if self.fake is not None:  # real weights too, so that a storage keeps its name
-            args, kwargs = tree_map_only(Tensor, self._faked, (args, kwargs))
-        out = func(*args, **kwargs)
+        if self.fake is None:
+            out = func(*args, **kwargs)
+        else:
+            args, kwargs, out = played(self.fake, func, args, kwargs)
         before = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         after = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         there = {tensor.untyped_storage()._cdata for tensor in before}
@@ -76,7 +73,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._hold(tensor)
         packet = func._overloadpacket
         if (made or func._schema.is_mutable) and packet.__name__ not in UNWRITTEN:
-            flops = flop_registry[packet](*args, **kwargs, out_val=out) if packet in flop_registry else 0
+            known = flop_registry.get(packet)
+            flops = known(*args, **kwargs, out_val=out) if known else recurrent.flops(func, args)
             moved = sum(map(_bytes, before)) + sum(map(_bytes, made)) + sum(map(_bytes, _changed(func, args, kwargs)))
             self.operators.append(Operator(packet.__name__, flops, moved, self.alive))
         return out
@@ -96,12 +94,6 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.alive > self.peak:
             self.peak = self.alive
             self.watch()
-
-
-def _read(tensor: Tensor) -> float | int | bool:
-    """The number in a real tensor; 1 for a fake one."""
-    with unset_fake_temporarily():
-        return torch.ones((), dtype=tensor.dtype).item() if isinstance(tensor, FakeTensor) else tensor.item()
 
 
 def _changed(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
