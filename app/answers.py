@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from app import db
 from app.errors import FieldProblem, NotFound, UnknownSlug, Unprocessable
 from app.recommend import Advisor, TaskError, recommend
+from app.recommend import winners as maps
+from app.recommend.describe import as_asked
+from app.recommend.whynot import why_not as explain
 from app.tables import RecommendationRow
-from app.vocabulary import Knowledge, Recommendation, Task
+from app.vocabulary import Knowledge, MapField, Recommendation, Task, WhyNot, WinnerMap
 
 
 def check_names(task: Task, knowledge: Knowledge) -> None:
@@ -22,11 +28,40 @@ def check_names(task: Task, knowledge: Knowledge) -> None:
 def ask(task: Task, knowledge: Knowledge, advisor: Advisor) -> Recommendation:
     """The answer, not kept. Raises UnknownSlug, and Unprocessable where the task contradicts itself."""
     check_names(task, knowledge)
-    try:
+    with _contradictions():
         return recommend(task, advisor)
+
+
+@contextmanager
+def _contradictions() -> Iterator[None]:
+    """A task that contradicts itself is the asker's error."""
+    try:
+        yield
     except TaskError as error:
         problem = FieldProblem(pointer=error.pointer, code="contradiction", detail=error.detail, allowed=error.allowed)
         raise Unprocessable(error.detail, [problem]) from None
+
+
+def why_not(answer: Recommendation, slug: str, advisor: Advisor) -> WhyNot:
+    """Why an architecture is not the first of an answer. Raises NotFound, which offers the nearest names."""
+    try:
+        with _contradictions():
+            return explain(answer.id, as_asked(answer), slug, advisor)
+    except KeyError:
+        unknown = UnknownSlug("path:slug", slug, advisor.knowledge.architectures)
+        raise NotFound(unknown.detail, unknown.errors) from None
+
+
+def winner_map(
+    answer: Recommendation, x: MapField, y: MapField, advisor: Advisor, columns: int = maps.COLUMNS, rows: int = maps.ROWS
+) -> WinnerMap:
+    """Who is first as two numbers of an answer's task vary. Raises Unprocessable where they are the same."""
+    if x is y:
+        detail = "a map needs two different fields"
+        allowed = [field for field in MapField if field is not x]
+        raise Unprocessable(detail, [FieldProblem(pointer="?y", code="same_field", detail=detail, allowed=allowed)])
+    with _contradictions():
+        return maps.winners(answer.id, as_asked(answer), advisor, x, y, columns, rows)
 
 
 def keep(answer: Recommendation, body: str) -> bool:
@@ -46,3 +81,8 @@ def stored(recommendation_id: str) -> RecommendationRow:
     if row is None:
         raise NotFound(f"no recommendation has the id {recommendation_id!r}")
     return row
+
+
+def answered(recommendation_id: str) -> Recommendation:
+    """An answer as it was given. Raises NotFound."""
+    return Recommendation.model_validate_json(stored(recommendation_id).body)

@@ -73,13 +73,14 @@ def recommend(
     usd: float | None = None,
     licence: str | None = None,
     top_k: int | None = None,
+    not_first: Annotated[str | None, typer.Option("--why-not", help="An architecture: why it is not the first choice.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
     """The answer, without a server."""
-    from app.answers import ask
+    from app.answers import ask, why_not
     from app.knowledge.load import load
     from app.recommend import fit
-    from app.watch import show_answer
+    from app.watch import show_answer, show_why_not
 
     data = dict(
         type=type, resolution=resolution, channels=channels, samples=samples, classes=classes, labels=labels, pairing=pairing
@@ -88,9 +89,13 @@ def recommend(
     given: dict[str, Any] = {"task": task, "data": data, "budget": budget, "constraints": {"licence": licence}, "top_k": top_k}
     knowledge = load()
     asked = read_task(file, _given(given))
-    answer = ask(asked, knowledge, fit(knowledge))
+    advisor = fit(knowledge)
+    answer = ask(asked, knowledge, advisor)
+    reason = why_not(answer, not_first, advisor) if not_first is not None else None
     if json:
-        sys.stdout.write(answer.model_dump_json(indent=2) + "\n")
+        sys.stdout.write((reason or answer).model_dump_json(indent=2) + "\n")
+    elif reason is not None:
+        show_why_not(out, reason)
     else:
         show_answer(out, answer)
 

@@ -745,7 +745,9 @@ class WhyNot(Word):
     knowledge: KnowledgeStamp
     architecture: Slug
     name: str
-    status: Literal["first", "ranked", "excluded", "reference"] = Field(description="reference: it is not a GAN.")
+    status: Literal["first", "ranked", "excluded", "reference", "unranked"] = Field(
+        description="reference: it is not a GAN; unranked: no figures compare designs on this task."
+    )
     rank: int | None
     of: int = Field(description="Architectures ranked.")
     first: Slug | None
@@ -754,6 +756,15 @@ class WhyNot(Word):
     excluded_by: tuple[Ground, ...]
     parts: tuple[Part, ...]
     flip: Flip | None = Field(description="The smallest change of one field that would put it first; null: none was found.")
+
+
+class MapField(StrEnum):
+    """A number of the task that a map can vary."""
+
+    SAMPLES = "samples"
+    RESOLUTION = "resolution"
+    MEMORY_GB = "memory_gb"
+    GPU_HOURS = "gpu_hours"
 
 
 class MapAxis(Word):
@@ -857,3 +868,68 @@ class Validation(Word):
     plan: dict[str, Any] = Field(description="The exact runs: recipes, budgets, threshold.")
     report: dict[str, Any] | None
     links: dict[str, str]
+
+
+# ------------------------------------------------------------------ a data set, looked at
+
+
+class Spread(Word):
+    """Least, middle and most of some numbers."""
+
+    low: float
+    median: float
+    high: float
+
+
+class Fault(Word):
+    """What is wrong or odd in a data set, and where."""
+
+    code: str
+    count: int
+    text: str
+    examples: tuple[str, ...] = ()
+
+
+class ClassCount(Word):
+    name: str
+    samples: int
+
+
+class ColumnFacts(Word):
+    """One column of a table."""
+
+    name: str
+    kind: Literal["numeric", "categorical", "time", "text"]
+    distinct: int = Field(description="Distinct values, counted up to 10,000.")
+    missing: int
+    low: float | None = None
+    high: float | None = None
+    commonest: float | None = Field(None, description="Share of the commonest category.")
+
+
+class ArrayFacts(Word):
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Fingerprint(Word):
+    """What a data set is, and the task it implies; what its kind does not have is null or empty."""
+
+    type: DataType
+    samples: int
+    bytes: int
+    sha256: str = Field(description="Of names and contents: the same data set, the same digest.")
+    side: Spread | None = Field(None, description="Shorter side of the pictures, in pixels.")
+    aspect: Spread | None = Field(None, description="Width over height.")
+    length: Spread | None = Field(None, description="Audio frames, words or characters in one sample.")
+    seconds: Spread | None = None
+    bit_depths: dict[str, int] = {}
+    rates: dict[str, int] = Field({}, description="Sampling rate in Hz -> recordings.")
+    formats: dict[str, int] = {}
+    classes: tuple[ClassCount, ...] = ()
+    columns: tuple[ColumnFacts, ...] = ()
+    arrays: tuple[ArrayFacts, ...] = ()
+    vocabulary: int | None = Field(None, description="Distinct words, or characters of SMILES.")
+    faults: tuple[Fault, ...] = ()
+    task: Task

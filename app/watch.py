@@ -19,7 +19,7 @@ from rich.table import Table
 from app.client import Client
 from app.errors import NotReady
 from app.settings import settings
-from app.vocabulary import Estimate, Recommendation
+from app.vocabulary import Estimate, Recommendation, WhyNot
 
 START_SECONDS = 60.0
 
@@ -128,6 +128,29 @@ def show_cost_report(console: Console, report: dict[str, Any]) -> None:
                     )
                     line = f"{label}: {what} of {part[f'{what}_rows']} rows: median {median}  p90 {p90}  inside {inside}"
                     console.print(line, highlight=False, soft_wrap=True)
+
+
+def show_why_not(console: Console, found: WhyNot) -> None:
+    """What keeps an architecture from being first, each sentence with what stands behind it."""
+
+    def say(text: str, *ids: str | None) -> None:
+        console.print(f"{text} [dim]\\[{', '.join(i for i in ids if i)}][/dim]", highlight=False)
+
+    for sentence in found.sentences:
+        say(sentence.text, sentence.rule_id, *sentence.benchmark_ids)
+    for ground in found.excluded_by:
+        say(f"excluded: {ground.text}", ground.rule_id)
+        for change in ground.lifted_by:
+            say(f"  {change.text}", ground.rule_id)
+    for part in found.parts:
+        console.print(
+            f"\n[bold]{part.part}[/bold] {part.behind:+.3g} behind: {part.own:.3g} against {part.first:.3g}", highlight=False
+        )
+        for whose, reasons in (("own", part.reasons), ("first", part.first_reasons)):
+            for reason in reasons:
+                say(f"  {whose}: {reason.text}", reason.rule_id, reason.benchmark_id)
+    if found.flip is not None:
+        say(found.flip.text, found.flip.rule_id, *found.flip.benchmark_ids)
 
 
 def number(value: float | None) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from app import db
-from app.answers import ask, keep, stored
+from app.answers import answered, ask, keep, stored, why_not, winner_map
 from app.api.deps import AdvisorDep, CursorQuery, KnowledgeDep, LimitQuery
-from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor
+from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, wants
+from app.recommend.winners import COLUMNS, MOST, ROWS
 from app.tables import RecommendationRow
 from app.validations.store import rfc3339
-from app.vocabulary import Recommendation, Task
+from app.vocabulary import MapField, Recommendation, Task, WhyNot, WinnerMap
 
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 
@@ -72,6 +74,34 @@ def listing(request: Request, limit: LimitQuery = None, cursor: CursorQuery = No
 def get(request: Request, recommendation_id: str) -> Response:
     """One recommendation, as it was given."""
     return answer(request, stored(recommendation_id).body.encode())
+
+
+@router.get("/{recommendation_id}/why-not/{slug}", response_model=WhyNot, operation_id="explain_why_not")
+def explain(request: Request, recommendation_id: str, slug: str, advisor: AdvisorDep) -> Response:
+    """Why an architecture is not the first choice: the rules that exclude it and what would lift each, or what it lacks and where."""
+    return answer(request, why_not(answered(recommendation_id), slug, advisor))
+
+
+SIZE = Query(ge=2, le=MOST)
+PICTURE: dict[int | str, dict[str, Any]] = {303: {"description": "With `Accept: image/svg+xml`: where the picture is."}}
+
+
+@router.get("/{recommendation_id}/map", response_model=WinnerMap, responses=PICTURE, operation_id="map_winners")
+def winners(
+    request: Request,
+    recommendation_id: str,
+    advisor: AdvisorDep,
+    x: MapField = MapField.SAMPLES,
+    y: MapField = MapField.GPU_HOURS,
+    columns: Annotated[int, SIZE] = COLUMNS,
+    rows: Annotated[int, SIZE] = ROWS,
+) -> Response:
+    """Who is first as two numbers of the task vary; each cell is the answer to the changed task."""
+    headers = {"Vary": "Accept"}
+    if wants(request, "image/svg+xml"):
+        picture = f"/recommendations/{recommendation_id}/map.svg?x={x}&y={y}&columns={columns}&rows={rows}"
+        return RedirectResponse(picture, status_code=303, headers=headers)
+    return answer(request, winner_map(answered(recommendation_id), x, y, advisor, columns, rows), headers=headers)
 
 
 def line(row: RecommendationRow) -> RecommendationLine:

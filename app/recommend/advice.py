@@ -66,7 +66,9 @@ def advice_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Advice,
         for rule, mask in advisor.rules.firing("advise", facts)
         if mask is True or bool((mask & left).any())
     ]
-    for rival in advisor.rivals.get(facts["task.task"], ()):
-        text = f"{rival.name} is not a GAN and beats every GAN it is measured with on {rival.wins} of {rival.met} yardsticks."
-        out.append(Advice(rule_id=None, benchmark_ids=rival.figures, text=text, source=rival.source))
-    return tuple(out)
+    return (*out, *map(advice_on, advisor.rivals.get(facts["task.task"], ())))
+
+
+def advice_on(rival: Rival) -> Advice:
+    text = f"{rival.name} is not a GAN and beats every GAN it is measured with on {rival.wins} of {rival.met} yardsticks."
+    return Advice(rule_id=None, benchmark_ids=rival.figures, text=text, source=rival.source)

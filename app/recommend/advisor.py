@@ -13,9 +13,9 @@ from app.recommend.answer import candidates_of, excluded_of, flips_of
 from app.recommend.cost import Costs, fit_costs
 from app.recommend.describe import describe
 from app.recommend.evidence import Evidence, fit_evidence
+from app.recommend.kin import completed
 from app.recommend.linear import Array
 from app.recommend.rank import FAR, Ranking, rank
-from app.recommend.kin import completed
 from app.recommend.recipe import Setting, setting_of
 from app.recommend.record import records_of
 from app.recommend.rules import Mask, Rules, facts_of, paths_of
@@ -87,7 +87,7 @@ def recommend(task: Task, advisor: Advisor) -> Recommendation:
     """The ranked, cited answer to a task. Pure: the same task and knowledge give the same answer. Raises TaskError alone."""
     described, assumptions, facts = describe(task, advisor.rules, advisor.knowledge)
     ranking = rank(facts, advisor)
-    abstained = _abstains(ranking, advisor)
+    abstained = _abstains(described.task, ranking, advisor)
     return Recommendation(
         id=hashlib.sha256((task.model_dump_json() + advisor.digest).encode()).hexdigest()[:32],
         knowledge=KnowledgeStamp(version=advisor.knowledge.version, sha256=advisor.knowledge.sha256),
@@ -103,12 +103,17 @@ def recommend(task: Task, advisor: Advisor) -> Recommendation:
     )
 
 
-def _abstains(ranking: Ranking, advisor: Advisor) -> str | None:
+_NAMED = 3
+
+
+def _abstains(task: TaskSlug | None, ranking: Ranking, advisor: Advisor) -> str | None:
     if not ranking.order:
         rules = ", ".join(rule.id for rule, _ in ranking.excluding)
         return f"Every architecture is excluded; the rules that do it are {rules}."
     if ranking.standing is None:
-        return "No figure of this task is known that compares two architectures."
+        alone = [row.id for row in advisor.knowledge.benchmarks if row.task == task][:_NAMED]
+        found = f"the figures that there are compare none: {', '.join(alone)}" if alone else "there is no figure of it"
+        return f"No two architectures were measured alike on {task}; {found}."
     if ranking.distance > FAR:
         first = ranking.order[0]
         near = next((w.benchmark_id for w in ranking.standing.task.cites(first).weights), "none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
                 score=round(float(ranking.score[index]), 4),
                 quality=advisor.evidence.quality(standing, place, index),
                 cost=estimate(advisor.costs, costs, index, task.budget, images),
-                reasons=_reasons(index, facts, ranking, advisor),
+                reasons=reasons_of(index, facts, ranking, advisor),
                 recipe=recipe,
                 trainable=architecture.slug in advisor.knowledge.trainable,
                 licence=architecture.licence,
@@ -57,7 +57,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
     return tuple(out)
 
 
-def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:
+def reasons_of(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:
     """The figures of greatest weight and the rules that changed the score; `effect` is in spreads of a yardstick."""
     reasons = list(ranking.standing.task.cites(index).reasons) if ranking.standing else []
     for rule, mask in ranking.scoring:
@@ -67,7 +67,7 @@ def _reasons(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tu
                     rule_id=rule.id,
                     benchmark_id=None,
                     effect=rule.then.score if rule.then.score is not None else rule.then.stability,
-                    text=_told(rule, index, facts, advisor),
+                    text=told(rule, index, facts, advisor),
                     source=rule.sources[0],
                 )
             )
@@ -97,7 +97,7 @@ def _excluded(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Ex
             Excluded(
                 architecture=advisor.architectures[index].slug,
                 rule_id=rule.id,
-                text=_told(rule, index, facts, advisor),
+                text=told(rule, index, facts, advisor),
                 source=rule.sources[0],
             )
             for index in np.flatnonzero(hit).tolist()
@@ -107,36 +107,37 @@ def _excluded(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Ex
 
 def flips_of(asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Flip, ...]:
     """The smallest changes that change rank 1, each applied once more to the request and explained by a rule or by figures."""
-    out = []
-    first = ranking.order[0]
-    for path, value, index in changes(asked, facts, ranking, advisor):
-        changed = asked | {path: value}
-        complete(changed, advisor.rules)
-        after = rank(changed, advisor)
-        if not after.order or after.order[0] != index or after.standing is None:
-            continue
-        rules = [r for r, mask in after.excluding if touches(mask, first)]
-        rules += [r for r, mask in ranking.excluding if touches(mask, index)]
-        before, now = advisor.architectures[first], advisor.architectures[index]
-        out.append(
-            Flip(
-                pointer="/" + path.replace(".", "/"),
-                value=value,
-                winner=now.slug,
-                text=f"With {path.split('.')[1]} {spoken(value)} instead of {spoken(facts.get(path))}, {now.name} is first, "
-                f"not {before.name}.",
-                rule_id=rules[0].id if rules else None,
-                benchmark_ids=() if rules else tuple(w.benchmark_id for w in after.standing.task.cites(index).weights[:_CITED]),
-            )
-        )
-    return tuple(out)
+    found = (flip_of(*change, asked, facts, ranking, advisor) for change in changes(asked, facts, ranking, advisor))
+    return tuple(flip for flip in found if flip is not None)
+
+
+def flip_of(path: str, value: Any, index: int, asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> Flip | None:
+    """One change, applied to the request; None where it does not put the architecture first after all."""
+    changed = asked | {path: value}
+    complete(changed, advisor.rules)
+    after = rank(changed, advisor)
+    if not after.order or after.order[0] != index or after.standing is None:
+        return None
+    first = ranking.order[0] if ranking.order else None
+    rules = [r for r, mask in after.excluding if first is not None and touches(mask, first)]
+    rules += [r for r, mask in ranking.excluding if touches(mask, index)]
+    instead = f", not {advisor.architectures[first].name}" if first is not None else ""
+    now = advisor.architectures[index]
+    return Flip(
+        pointer="/" + path.replace(".", "/"),
+        value=value,
+        winner=now.slug,
+        text=f"With {path.split('.')[1]} {spoken(value)} instead of {spoken(facts.get(path))}, {now.name} is first{instead}.",
+        rule_id=rules[0].id if rules else None,
+        benchmark_ids=() if rules else tuple(w.benchmark_id for w in after.standing.task.cites(index).weights[:_CITED]),
+    )
 
 
 def touches(mask: Mask | bool, index: int) -> bool:
     return mask is True or bool(mask[index])  # type: ignore[index]
 
 
-def _told(rule: Rule, index: int, facts: Facts, advisor: Advisor) -> str:
+def told(rule: Rule, index: int, facts: Facts, advisor: Advisor) -> str:
     """The text of a rule about one architecture, its predicted cost among the values."""
     costs = {path: float(facts[path][index]) for path in advisor.words[rule.id] if isinstance(facts.get(path), np.ndarray)}
     return fill(rule.text, facts, advisor.rules.columns[index] | costs if costs else advisor.rules.columns[index])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.recommend.rules import Facts, Rules, facts_of, fill
-from app.vocabulary import Assumption, Knowledge, Rule, Task
+from app.vocabulary import Assumption, Knowledge, Recommendation, Rule, Task
 
 _PARTS = ("data", "budget", "constraints", "priorities")
 
@@ -34,6 +34,15 @@ def describe(task: Task, rules: Rules, knowledge: Knowledge) -> tuple[Task, tupl
         facts = facts_of(task)
     _check(task, knowledge)
     return task, assumptions, facts
+
+
+def as_asked(answer: Recommendation) -> Task:
+    """The task of an answer as it was asked: without what the advisor assumed."""
+    body = answer.task.model_dump()
+    for assumption in answer.assumptions:
+        *parents, name = assumption.pointer.strip("/").split("/")
+        (body[parents[0]] if parents else body)[name] = None
+    return Task.model_validate(body)
 
 
 def complete(facts: Facts, rules: Rules) -> dict[str, tuple[Any, Rule]]:

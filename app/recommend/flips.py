@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,24 +48,60 @@ def changes(asked: Facts, facts: Facts, base: Ranking, fitted: Fitted) -> Iterat
         now = facts.get(axis.path)
         if now is None:
             continue
-        if fitted.rules.assumes_from(axis.path):
-            other_first = _asking(asked, axis.path, fitted)
-        else:
-            probe = Probe(facts, axis.path, base, fitted)
-            if probe.idle:
-                continue
-            other_first = probe.first
-        for grid in ([v for v in axis.grid if v > now], [v for v in reversed(axis.grid) if v < now]):
-            found = _along(axis, now, grid, first, other_first)
+        other_first = first_along(axis.path, asked, facts, base, fitted)
+        for grid in both_ways(axis, now):
+            found = along(axis, now, grid, first, other_first)
             if found is not None:
                 yield (axis.path, *found)
     for path, choices in CHOICES.items():
-        other_first = _asking(asked, path, fitted) if fitted.rules.assumes_from(path) else Probe(facts, path, base, fitted).first
+        other_first = first_along(path, asked, facts, base, fitted)
         for value in choices:
             other = other_first(value) if value != facts.get(path) else first
             if other is not None and other != first:
                 yield path, value, other
                 break
+
+
+def toward(target: int, asked: Facts, facts: Facts, base: Ranking, fitted: Fitted) -> tuple[str, Any] | None:
+    """The smallest change of one field that puts `target` first: a number by its ratio, else a choice; None where none does."""
+    found: list[tuple[float, str, Any]] = []
+    for axis in AXES:
+        now = facts.get(axis.path)
+        if now is None:
+            continue
+        other_first = first_along(axis.path, asked, facts, base, fitted)
+        for grid in both_ways(axis, now):
+            hit = along(axis, now, grid, -1, _only(target, other_first))
+            if hit is not None:
+                found.append((abs(math.log(hit[0] / now)), axis.path, hit[0]))
+    if found:
+        return min(found)[1:]
+    for path, choices in CHOICES.items():
+        other_first = first_along(path, asked, facts, base, fitted)
+        for value in choices:
+            if value != facts.get(path) and other_first(value) == target:
+                return path, value
+    return None
+
+
+def _only(target: int, first: First) -> First:
+    return lambda value: target if first(value) == target else -1
+
+
+def both_ways(axis: Axis, now: float) -> tuple[list[float], list[float]]:
+    """The values above and below, nearest first."""
+    return [v for v in axis.grid if v > now], [v for v in reversed(axis.grid) if v < now]
+
+
+def first_along(path: str, asked: Facts, facts: Facts, base: Ranking, fitted: Fitted) -> First:
+    """Rank 1 as one field varies: asked anew where assumptions hang on it, the same for all where nothing does."""
+    if fitted.rules.assumes_from(path):
+        return _asking(asked, path, fitted)
+    probe = Probe(facts, path, base, fitted)
+    if not probe.idle:
+        return probe.first
+    same = base.order[0] if base.order and base.distance <= FAR else None
+    return lambda value: same
 
 
 def _asking(asked: Facts, path: str, fitted: Fitted) -> First:
@@ -81,7 +118,8 @@ def _asking(asked: Facts, path: str, fitted: Fitted) -> First:
     return first
 
 
-def _along(axis: Axis, now: float, grid: Sequence[float], first: int, other_first: First) -> tuple[float, int] | None:
+def along(axis: Axis, now: float, grid: Sequence[float], first: int, other_first: First) -> tuple[float, int] | None:
+    """The first value of the grid at which another than `first` is first, narrowed down, and which; None where none is."""
     near: float = now
     for far in grid:
         other = other_first(far)

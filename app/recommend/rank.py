@@ -136,10 +136,24 @@ def _add(bonus: Array, steady: Array, scoring: Fired) -> tuple[Array, Array]:
 def _score(facts: Facts, left: Mask, standing: Standing | None, bonus: Array, steady: Array, log_hours: Array) -> Array:
     """The weighted mean of quality, cheapness and stability."""
     quality = bonus if standing is None else bonus + _quality(standing, left)
+    weights = weights_of(facts)
+    score: Array = weights[0] * quality + weights[1] * _cheapness(log_hours, left, facts) + weights[2] * steady
+    return score
+
+
+def weights_of(facts: Facts) -> tuple[float, float, float]:
+    """The shares of quality, cost and stability in the score."""
     parts = facts["priorities.quality"], facts["priorities.cost"], facts["priorities.stability"]
     total = sum(parts) or 1.0
-    score: Array = (parts[0] * quality + parts[1] * _cheapness(log_hours, left, facts) + parts[2] * steady) / total
-    return score
+    return parts[0] / total, parts[1] / total, parts[2] / total
+
+
+def parts_of(facts: Facts, ranking: Ranking, fitted: Fitted) -> tuple[Array, Array, Array]:
+    """Quality, cheapness and stability of every architecture, which weights_of adds up to the score."""
+    nothing = np.zeros(len(ranking.left))
+    bonus, steady = _add(nothing, fitted.stability, ranking.scoring)
+    quality = bonus if ranking.standing is None else bonus + _quality(ranking.standing, ranking.left)
+    return quality, _cheapness(ranking.log_hours, ranking.left, facts), steady
 
 
 def _quality(standing: Standing, left: Mask) -> Array:

@@ -55,3 +55,37 @@ def test_excluded_names_stay_out_and_say_why(client: TestClient) -> None:
     answer = client.post("/v1/recommendations", json={**SMALLEST, "constraints": {"exclude": [first]}}).json()
     assert first not in [c["architecture"] for c in answer["candidates"]]
     assert [e["rule_id"] for e in answer["excluded"] if e["architecture"] == first]
+
+
+def test_why_not_says_what_excludes_a_design_or_how_far_behind_it_is(client: TestClient) -> None:
+    address = client.post("/v1/recommendations", json={**SMALLEST, "top_k": 3}).headers["location"]
+    answer = client.get(address).json()
+    second = client.get(f"{address}/why-not/{answer['candidates'][1]['architecture']}").json()
+    assert (second["status"], second["rank"], second["first"]) == ("ranked", 2, answer["candidates"][0]["architecture"])
+    assert second["recommendation_id"] == answer["id"]
+    excluded = client.get(f"{address}/why-not/{answer['excluded'][0]['architecture']}").json()
+    assert excluded["excluded_by"][0]["rule_id"] == answer["excluded"][0]["rule_id"]
+
+
+def test_why_not_of_an_unknown_name_offers_the_nearest(client: TestClient) -> None:
+    address = client.post("/v1/recommendations", json=SMALLEST).headers["location"]
+    unknown = client.get(f"{address}/why-not/stylegann2")
+    assert unknown.status_code == 404
+    assert "stylegan2" in unknown.json()["errors"][0]["allowed"]
+    assert client.get("/v1/recommendations/nothing/why-not/dcgan").status_code == 404
+
+
+def test_a_map_is_served_and_refuses_what_it_cannot_draw(client: TestClient) -> None:
+    made = client.post("/v1/recommendations", json=SMALLEST)
+    address = f"{made.headers['location']}/map"
+    found = client.get(address, params={"x": "samples", "y": "gpu_hours"})
+    drawn = found.json()
+    assert (len(drawn["cells"]), len(drawn["cells"][0])) == (16, 24)
+    assert (drawn["x"]["pointer"], drawn["y"]["at"]) == ("/data/samples", 2)
+    assert client.get(address, headers={"If-None-Match": found.headers["etag"]}).status_code == 304
+    wrong = {"x=colour": "?x", "y=samples": "?y", "columns=65": "?columns", "rows=1": "?rows"}
+    for query, pointer in wrong.items():
+        refused = client.get(f"{address}?{query}")
+        assert refused.status_code == 422, query
+        assert refused.json()["errors"][0]["pointer"] == pointer
+        assert refused.json()["errors"][0]["allowed"], query

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from app.knowledge.load import load
 from app.recommend import TaskError, fit, recommend
-from app.vocabulary import DataType, Kind, Labels, LicenceNeed, Pairing, Recommendation, Task
+from app.recommend.whynot import why_not
+from app.recommend.winners import winners
+from app.vocabulary import DataType, Kind, Labels, LicenceNeed, MapField, Pairing, Recommendation, Task, TaskSlug
 from tests.recommend.shipped import advisor
 
 tasks = st.fixed_dictionaries(
@@ -27,6 +29,7 @@ tasks = st.fixed_dictionaries(
         )
     },
     optional={
+        "task": st.sampled_from([slug.value for slug in TaskSlug]),
         "budget": st.fixed_dictionaries(
             {}, optional={"gpu_hours": st.floats(0.01, 1e5), "memory_gb": st.floats(0.5, 200), "gpu": st.just("RTX 3090")}
         ),
@@ -68,11 +71,41 @@ def test_every_sentence_has_an_id_and_every_constraint_holds(body: dict[str, obj
     for flip in answer.flips:
         assert flip.rule_id in rules or (flip.benchmark_ids and set(flip.benchmark_ids) <= figures), flip
     if answer.abstained_reason:
-        assert any(known in answer.abstained_reason for known in rules | figures) or not answer.candidates, (
-            answer.abstained_reason
-        )
+        assert any(known in answer.abstained_reason for known in rules | figures), answer.abstained_reason
+    assert answer.record is not None
+    assert knowledge.backtest is not None
+    assert answer.record.id == knowledge.backtest.id
     assert answer.abstained == (answer.abstained_reason is not None)
     assert Recommendation.model_validate_json(answer.model_dump_json()).id == answer.id
+
+
+names = st.sampled_from(sorted(advisor().knowledge.architectures))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(tasks, names)
+def test_every_sentence_about_what_is_not_first_and_every_winner_of_a_map_has_an_id(body: dict[str, object], slug: str) -> None:
+    task, knowledge = Task.model_validate(body), advisor().knowledge
+    try:
+        found = why_not("here", task, slug, advisor())
+    except TaskError:
+        return
+    rules = {rule.id for rule in knowledge.rules}
+    rows = {row.id for row in (*knowledge.benchmarks, *knowledge.costs)}
+    assert found.sentences
+    for sentence in found.sentences:
+        assert sentence.source
+        assert sentence.rule_id in rules or (sentence.benchmark_ids and set(sentence.benchmark_ids) <= rows), sentence
+    assert {ground.rule_id for ground in found.excluded_by} <= rules
+    assert all(ground.source for ground in found.excluded_by)
+    for part in found.parts:
+        for reason in (*part.reasons, *part.first_reasons):
+            assert (reason.rule_id in rules) != (reason.benchmark_id in rows), reason
+            assert reason.source
+    if found.flip is not None:
+        assert found.flip.rule_id in rules or (found.flip.benchmark_ids and set(found.flip.benchmark_ids) <= rows)
+    drawn = winners("here", task, advisor(), MapField.SAMPLES, MapField.GPU_HOURS, columns=3, rows=2)
+    assert all(winner.benchmark_ids and set(winner.benchmark_ids) <= rows for winner in drawn.winners)
 
 
 @settings(max_examples=30, deadline=None)
