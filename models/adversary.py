@@ -117,16 +117,19 @@ def duel(
     g_loss: Callable[[Tensor], Tensor],
     penalty: Callable[[Judge, Tensor, Tensor], Tensor] | None = None,
     augment: Callable[[Tensor], Tensor] = lambda images: images,
+    real: Callable[[Batch], Tensor] = lambda batch: batch["image"],
+    finish: Callable[[Tensor], Tensor] = lambda samples: samples,
     clip: float | None = None,
     joint: bool = False,
     channels_last: bool = True,
 ) -> Adversary:
-    """The two-player game of most image GANs.
+    """The two-player game of most GANs, on images unless `real` says what else a batch is judged by.
 
     With `recipe.classes` the networks are called with the label as second argument, and a sample gets the label it is given.
     `d_loss(real_logits, fake_logits)` and `g_loss(fake_logits)` are means over the batch; `penalty(judge, real, fake)`
     is added to the first, weighted already; `clip` bounds every weight of the discriminator after its update. `joint` judges real
-    and fake in one pass, which is faster and wrong where a layer mixes the batch.
+    and fake in one pass, which is faster and wrong where a layer mixes the batch. `finish` makes a sample in the range of the data
+    of what the generator gives, where they differ.
     A step makes one batch of fakes: the discriminator judges it without a graph, the generator, when it is due, with one.
     """
 
@@ -136,22 +139,22 @@ def duel(
     def fakes(turn: Turn) -> Tensor:
         def make() -> Tensor:
             with torch.set_grad_enabled("generator" in turn.due):
-                real = turn.real["image"]
-                images: Tensor = generator(latent(len(real), recipe.latent_dim, device=real.device), *labels(turn.real))
+                judged = real(turn.real)
+                images: Tensor = generator(latent(len(judged), recipe.latent_dim, device=judged.device), *labels(turn.real))
                 return images.float()  # as real ones are, also under bf16
 
         made: Tensor = turn.once("fakes", make)
         return made
 
     def discriminate(turn: Turn) -> Tensor:
-        real, fake = augment(turn.real["image"]), augment(fakes(turn).detach())
+        true, fake = augment(real(turn.real)), augment(fakes(turn).detach())
         of = labels(turn.real)
         if joint:
-            logits = discriminator(torch.cat((real, fake)), *(torch.cat((label, label)) for label in of)).float().chunk(2)
+            logits = discriminator(torch.cat((true, fake)), *(torch.cat((label, label)) for label in of)).float().chunk(2)
         else:
-            logits = discriminator(real, *of).float(), discriminator(fake, *of).float()
+            logits = discriminator(true, *of).float(), discriminator(fake, *of).float()
         loss = d_loss(*logits)
-        return loss if penalty is None else loss + penalty(lambda images: discriminator(images, *of), real, fake)
+        return loss if penalty is None else loss + penalty(lambda images: discriminator(images, *of), true, fake)
 
     def generate(turn: Turn) -> Tensor:
         return g_loss(discriminator(augment(fakes(turn)), *labels(turn.real)).float())
@@ -164,7 +167,7 @@ def duel(
     def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
         device = next(networks["generator"].parameters()).device
         images: Tensor = networks["generator"](latent(n, recipe.latent_dim, generator=generator).to(device), *labels(given))
-        return images
+        return finish(images)
 
     moves = (
         Move("discriminator", discriminate, then=clamp if clip is not None else None),

@@ -88,6 +88,7 @@ def _folder(name: str, data: Data) -> dict[str, Any]:
     if not path.exists():
         raise _refused("not_found", "there is nothing at this path", None)
     shape = {"samples": data.samples, "resolution": data.resolution, "channels": data.channels, "classes": data.classes}
+    shape["length"] = data.length
     return {"slug": str(path), "type": data.type.value, **shape}
 
 

@@ -16,7 +16,9 @@ TABLE = Path(__file__).with_name("datasets.yaml")
 TASKS = Path(__file__).parents[1] / "tasks.yaml"
 READERS = {
     "image": "models.data.images",
+    "image-pair": "models.data.pairs",
     "text": "models.data.text",
+    "graph": "models.data.molecules",
 }
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
 

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from models.data.dataset import Dataset
     from models.metrics.measured import Metric
 
+PAIRED = ("image-pair",)
 METRICS = {
     "kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image",)),
+    "lpips_efflite0_like": ("models.metrics.paired", "LpipsLike", PAIRED),
+    "psnr": ("models.metrics.paired", "Psnr", PAIRED),
+    "ssim": ("models.metrics.paired", "Ssim", PAIRED),
+    "valid_unique_novel_rdkit": ("models.metrics.chemistry", "ValidUniqueNovel", ("graph",)),
     "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
 }
 """Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""

@@ -100,8 +100,10 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
     def rewards(tokens: Tensor) -> Tensor:
         """N x L: the probability of being real, of each word as its completions have it."""
         drawn = completions(generator, tokens, times)
+        discriminator.eval()
         judged = discriminator(drawn.flatten(0, 2)).float().sigmoid().view(*drawn.shape[:-1]).mean(1)
         whole = discriminator(tokens).float().sigmoid()
+        discriminator.train()
         return torch.cat((judged, whole[None])).T
 
     def reinforce(turn: Turn) -> Tensor:

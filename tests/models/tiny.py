@@ -32,6 +32,7 @@ BY_TASK: dict[str, dict[str, Any]] = {
     "unconditional-image": {"dataset": "digits", "resolution": 8, "channels": 1},
     "class-conditional-image": {"dataset": "digits", "resolution": 8, "channels": 1, "classes": 10},
     "text": {"dataset": "sklearn-docs", "length": 8},
+    "molecule-graph": {"dataset": "nci-small", "length": 8},
 }
 """The smallest real data of each task."""
 OWN: dict[str, dict[str, Any]] = {
@@ -97,7 +98,8 @@ def moved(game: Game, steps: int) -> Game:
 
 def through(game: Game, steps: int) -> Game:
     """So many steps in each of its phases."""
-    for game.phase in range(len(game.adversary.phases)):
+    for phase in range(len(game.adversary.phases)):
+        game.phase = phase
         moved(game, steps)
     return game
 
