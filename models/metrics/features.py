@@ -16,6 +16,8 @@ from torch.nn.functional import interpolate
 
 SIDE = 112
 BATCH = 16
+STAGES = (0, 2, 4, 10, 15)
+"""Blocks whose outputs are compared point by point: 56, 28, 14, 7 and 4 px wide."""
 
 
 class EffLite0(nn.Module):
@@ -36,13 +38,25 @@ class EffLite0(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = interpolate(pixels.float(), (SIDE, SIDE), mode="bilinear", antialias=True)
-        x = ((x - 127) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = torch.nn.functional.relu6(self.stem(x), inplace=True)
+        x = self._stem(pixels)
         for block in self.blocks:
             x = block(x)
         features: Tensor = torch.nn.functional.relu6(self.head(x)).mean((2, 3))
         return features
+
+    def _stem(self, pixels: Tensor) -> Tensor:
+        x = interpolate(pixels.float(), (SIDE, SIDE), mode="bilinear", antialias=True)
+        x = ((x - 127) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        return torch.nn.functional.relu6(self.stem(x), inplace=True)
+
+    def stages(self, pixels: Tensor, last: int = STAGES[-1]) -> list[Tensor]:
+        """NxCxhxw after each block of STAGES up to `last`; pixels 0..255, gradients flow through."""
+        x, found = self._stem(pixels), list[Tensor]()
+        for number, block in enumerate(self.blocks[: last + 1]):
+            x = block(x)
+            if number in STAGES:
+                found.append(x)
+        return found
 
     @torch.inference_mode()
     def of(self, batches: Iterable[Tensor]) -> np.ndarray:

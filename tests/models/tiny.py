@@ -31,8 +31,11 @@ SMALL: dict[str, Any] = {
 BY_TASK: dict[str, dict[str, Any]] = {
     "unconditional-image": {"dataset": "digits", "resolution": 8, "channels": 1},
     "class-conditional-image": {"dataset": "digits", "resolution": 8, "channels": 1, "classes": 10},
+    "paired-image-translation": {"dataset": "digit-outlines", "resolution": 8, "channels": 1},
     "text": {"dataset": "sklearn-docs", "length": 8},
     "molecule-graph": {"dataset": "nci-small", "length": 8},
+    "voxel-3d": {"dataset": "digits-relief", "resolution": 8},
+    "point-cloud": {"dataset": "digits-points", "length": 32},
 }
 """The smallest real data of each task."""
 OWN: dict[str, dict[str, Any]] = {
