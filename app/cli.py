@@ -1,4 +1,4 @@
-"""`gan-advisor`: serve, worker, recommend, estimate, validate, train, backtest, knowledge, db."""
+"""`gan-advisor`: serve, worker, recommend, fingerprint, estimate, validate, train, backtest, knowledge, db."""
 
 from __future__ import annotations
 
@@ -324,6 +324,28 @@ def db_upgrade() -> None:
     db.upgrade()
     url = settings().url
     sys.stdout.write(f"{url.split('@')[-1] if '@' in url else url} is up to date\n")
+
+
+@app.command("fingerprint")
+def fingerprint_(
+    path: Annotated[Path, typer.Argument(help="A folder, a zip of one, or a csv, tsv, npz, npy, txt or smi file.")],
+    json: Annotated[bool, typer.Option("--json", help="The whole fingerprint as JSON.")] = False,
+    write: Annotated[Path | None, typer.Option(help="Also write the task file, such as gan-task.yaml.")] = None,
+) -> None:
+    """Reads a data set here, shows what is odd about it, and prints the task file it implies."""
+    from app.fingerprint import fingerprint
+    from app.watch import counting, show_fingerprint
+
+    with counting(err) as progress:
+        found = fingerprint(path, progress)
+    task = yaml.safe_dump(found.task.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    if write is not None:
+        write.write_text(task)
+    if json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        return
+    show_fingerprint(err, found)
+    sys.stdout.write(task)
 
 
 def read_task(file: Path | None, given: dict[str, Any]) -> Any:

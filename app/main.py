@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api import advisor, estimates, health, knowledge, problems, recommendations, validations
+from app.api import advisor, datasets, estimates, health, knowledge, problems, recommendations, validations
 from app.api.middleware import Edge
 from app.dashboard import pages
 from app.knowledge.load import load
@@ -41,7 +41,7 @@ def create_app() -> FastAPI:
         separate_input_output_schemas=False,
     )
     problems.install(app)
-    for part in (recommendations, validations, estimates, knowledge, advisor, health):
+    for part in (recommendations, validations, datasets, estimates, knowledge, advisor, health):
         app.include_router(part.router)
     pages.install(app)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)

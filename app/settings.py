@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     data_folders: tuple[Path, ...] = Field((), description="Folders whose data sets a validation may name by path.")
     max_run_seconds: float = Field(7200.0, gt=0, description="Largest budget.max_seconds a validation may ask for.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
+    max_upload_bytes: int = Field(10_000_000_000, gt=0, description="Largest data set that may be uploaded.")
     heartbeat_seconds: float = Field(5.0, gt=0, description="A worker renews its lease this often.")
     lease_seconds: float = Field(30.0, gt=0, description="A worker silent for this long is dead and its runs go elsewhere.")
     poll_seconds: float = Field(0.5, gt=0, description="How often an idle worker looks for work.")

@@ -180,3 +180,21 @@ class Measurement(Table):
     high: Mapped[float | None] = mapped_column(Float)
     created_at: Mapped[float] = mapped_column(Float)
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class UploadRow(Table):
+    """A team's own data set. The bytes of an upload that has not ended are the size of its file."""
+
+    __tablename__ = "uploads"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[float] = mapped_column(Float)
+    tenant: Mapped[str | None] = mapped_column(String(64), index=True)
+    filename: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int] = mapped_column(BigInteger)
+    path: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    """uploading, ready or refused."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """The fingerprint."""
+    __table_args__ = (Index("uploads_by_time", "created_at", "id"),)

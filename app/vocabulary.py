@@ -372,6 +372,7 @@ class Profile(Word):
     width: int | None = None
     batch_size: int
     precision: str
+    recipe: Literal["published", "cpu"] = Field("published", description="As its paper trains it, or as a validation on a CPU does.")
     parameters_g: int
     parameters_d: int
     flops_per_step: float
@@ -933,3 +934,16 @@ class Fingerprint(Word):
     vocabulary: int | None = Field(None, description="Distinct words, or characters of SMILES.")
     faults: tuple[Fault, ...] = ()
     task: Task
+
+
+class OwnDataset(Word):
+    """A team's own data set: uploaded, or named by a path that the operator allows."""
+
+    id: str
+    created_at: str
+    filename: str
+    status: Literal["uploading", "ready", "refused"]
+    status_reason: str | None
+    upload_offset: int = Field(description="Bytes held; a PATCH goes on here.")
+    upload_length: int
+    fingerprint: Fingerprint | None = Field(description="What it is, and in `task` the task it implies; null until it is whole.")

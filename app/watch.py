@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +19,7 @@ from rich.table import Table
 from app.client import Client
 from app.errors import NotReady
 from app.settings import settings
-from app.vocabulary import Estimate, Recommendation, WhyNot
+from app.vocabulary import Estimate, Fingerprint, Recommendation, WhyNot
 
 START_SECONDS = 60.0
 
@@ -151,6 +151,34 @@ def show_why_not(console: Console, found: WhyNot) -> None:
                 say(f"  {whose}: {reason.text}", reason.rule_id, reason.benchmark_id)
     if found.flip is not None:
         say(found.flip.text, found.flip.rule_id, *found.flip.benchmark_ids)
+
+
+@contextlib.contextmanager
+def counting(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work that counts what it has done; it shows where somebody watches."""
+    with Progress(TextColumn("reading"), BarColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show_fingerprint(console: Console, found: Fingerprint) -> None:
+    """What a data set is on one line, its classes or columns, and every fault."""
+    console.print(f"{found.type.value}: {found.samples:,} samples, {found.bytes / 1e6:,.1f} MB", highlight=False)
+    for name in ("side", "length", "seconds"):
+        if (values := getattr(found, name)) is not None:
+            console.print(f"{name} {values.low:g} to {values.high:g}, middle {values.median:g}", highlight=False)
+    if found.classes:
+        console.print(
+            "classes " + ", ".join(f"{c.name} {c.samples:,}" for c in found.classes[:20]), highlight=False, markup=False
+        )
+    if found.columns:
+        table = Table("column", "kind", "distinct", "gaps")
+        for column in found.columns[:40]:
+            table.add_row(column.name, column.kind, f"{column.distinct:,}", f"{column.missing:,}" if column.missing else "")
+        console.print(table)
+    for fault in found.faults:
+        examples = f" ({', '.join(fault.examples)})" if fault.examples else ""
+        console.print(f"{fault.count:,} x {fault.text}{examples}", highlight=False, markup=False)
 
 
 def number(value: float | None) -> str:

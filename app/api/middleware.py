@@ -17,6 +17,8 @@ from app.errors import AdvisorError, TooLarge, UnsupportedMedia
 log = logging.getLogger("gan_advisor")
 REQUEST_ID = re.compile(rb"^[\x21-\x7e]{1,128}$")
 WITH_BODY = ("POST", "PUT", "PATCH")
+BYTES = ("/v1/datasets",)
+"""Below these paths a body that is not JSON is a data set, streamed to the disk and limited there."""
 
 
 class Edge:
@@ -34,6 +36,7 @@ class Edge:
         name = given.decode() if REQUEST_ID.match(given) else uuid.uuid4().hex
         scope["request_id"] = name
         counted, started = 0, False
+        most = None if self._carries_bytes(scope, headers) else self.max_body_bytes
 
         async def named_send(message: Message) -> None:
             nonlocal started
@@ -46,7 +49,7 @@ class Edge:
             nonlocal counted
             message = await receive()
             counted += len(message.get("body", b""))
-            if counted > self.max_body_bytes:  # the framework turns any other error of a body into 400
+            if most is not None and counted > most:  # the framework turns any other error of a body into 400
                 raise HTTPException(413, self._too_large().detail)
             return message
 
@@ -64,7 +67,13 @@ class Edge:
             unexpected = AdvisorError("unexpected error; the server's log has it under this request id")
             await problem_response(unexpected, name)(scope, receive, named_send)
 
+    def _carries_bytes(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        return scope["method"] in WITH_BODY and scope["path"].startswith(BYTES) and not kind.endswith(b"json")
+
     def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        if self._carries_bytes(scope, headers):
+            return
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.max_body_bytes:
             raise self._too_large()

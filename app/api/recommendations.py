@@ -13,6 +13,7 @@ from app import db
 from app.answers import answered, ask, keep, stored, why_not, winner_map
 from app.api.deps import AdvisorDep, CursorQuery, KnowledgeDep, LimitQuery
 from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, wants
+from app.datasets import described
 from app.recommend.winners import COLUMNS, MOST, ROWS
 from app.tables import RecommendationRow
 from app.validations.store import rfc3339
@@ -49,7 +50,7 @@ class RecommendationLine(BaseModel):
 )
 def create(request: Request, task: Task, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
     """Ranked architectures for a task, each sentence with the rule or the figure behind it."""
-    found = ask(task, knowledge, advisor)
+    found = ask(described(task), knowledge, advisor)
     body = found.model_dump_json()
     made = keep(found, body)
     return answer(request, body.encode(), status=201 if made else 200, headers={"Location": f"/v1/recommendations/{found.id}"})

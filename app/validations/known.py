@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from app import datasets as datasets_of_own
 from app.db import PROJECT
 from app.errors import FieldProblem, UnknownSlug, Unprocessable
 from app.settings import settings
@@ -64,10 +65,15 @@ def fitting(task: str) -> list[str]:
 
 
 def dataset(name: str, task: str, data: Data) -> dict[str, Any]:
-    """What is known of a data set named by slug, or by a path inside an allowed folder.
+    """What is known of a data set named by slug, by the id of an own one, or by a path inside an allowed folder.
 
     Raises UnknownSlug with the nearest one, and Unprocessable for a path outside or a data set of other tasks.
     """
+    if datasets_of_own.ID.match(name):
+        path, known = datasets_of_own.path_of(name)
+        if known.type is not data.type:
+            raise _refused("wrong_type", f"{name} holds {known.type.value} data, the task is about {data.type.value}", None)
+        return {"slug": str(path), "id": name, "type": known.type.value, **_shape(known)}
     if "/" in name or name.startswith("."):
         return {"slug": name, **_folder(name, data)}
     if name not in datasets():
@@ -87,9 +93,11 @@ def _folder(name: str, data: Data) -> dict[str, Any]:
         raise _refused("not_allowed", "the path is in no folder that this service may read (GAN_ADVISOR_DATA_FOLDERS)", None)
     if not path.exists():
         raise _refused("not_found", "there is nothing at this path", None)
-    shape = {"samples": data.samples, "resolution": data.resolution, "channels": data.channels, "classes": data.classes}
-    shape["length"] = data.length
-    return {"slug": str(path), "type": data.type.value, **shape}
+    return {"slug": str(path), "type": data.type.value, **_shape(data)}
+
+
+def _shape(data: Data) -> dict[str, Any]:
+    return {name: getattr(data, name) for name in ("samples", "resolution", "channels", "classes", "length")}
 
 
 def _refused(code: str, detail: str, allowed: Any) -> Unprocessable:

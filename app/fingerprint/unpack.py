@@ -1,0 +1,65 @@
+"""Archives from strangers: a zip unpacked inside its folder, within limits, or refused."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from app.fingerprint.facts import MOST_FILES, Progress, Refused, quiet
+
+MOST_BYTES = 50_000_000_000
+MOST_RATIO = 200
+"""Unpacked over packed bytes: photographs hardly shrink, text shrinks tenfold, a bomb a thousandfold."""
+SMALL = 10_000_000
+"""The ratio does not matter below this many bytes."""
+_CHUNK = 1 << 20
+
+
+def unpack(archive: Path, into: Path, progress: Progress = quiet, most_bytes: int = MOST_BYTES) -> None:
+    """Unpacks a zip. Raises Refused for links, paths that lead out, encryption, damage, and more files or bytes than allowed; what an
+    entry claims of its size is not believed."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+            _check(entries, archive.stat().st_size, most_bytes)
+            written = 0
+            for number, entry in enumerate(entries, start=1):
+                written += _write(opened, entry, into, most_bytes - written)
+                progress(number, len(entries))
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        raise Refused(f"{archive.name} cannot be unpacked: {str(error)[:200]}", "bad_archive") from error
+
+
+def _check(entries: list[zipfile.ZipInfo], packed: int, most_bytes: int) -> None:
+    claimed = sum(entry.file_size for entry in entries)
+    if len(entries) > MOST_FILES:
+        raise Refused(f"{len(entries):,} files in one archive; {MOST_FILES:,} are allowed", "too_many")
+    if claimed > most_bytes:
+        raise Refused(f"the archive unpacks to {claimed:,} bytes; {most_bytes:,} are allowed", "too_large")
+    if claimed > SMALL and claimed > MOST_RATIO * packed:
+        raise Refused(f"the archive unpacks to {claimed / packed:.0f} times its size; {MOST_RATIO} are allowed", "bomb")
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
+            raise Refused(f"{entry.filename[:100]!r} leads out of the archive", "traversal")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise Refused(f"{entry.filename[:100]!r} is a link", "link")
+        if entry.flag_bits & 1:
+            raise Refused(f"{entry.filename[:100]!r} is encrypted", "encrypted")
+
+
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, into: Path, left: int) -> int:
+    target = into / PurePosixPath(entry.filename.replace("\\", "/"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if min(entry.file_size, left) + _CHUNK > shutil.disk_usage(into).free:
+        raise Refused("there is no room on the disk to unpack it", "disk_full")
+    with opened.open(entry) as source, target.open("xb") as sink:
+        written = 0
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            if written > left:
+                raise Refused(f"{entry.filename[:100]!r} unpacks to more than it claims", "bomb")
+            sink.write(chunk)
+    return written
