@@ -28,12 +28,13 @@ from models.profile import Profile, profile
 
 TABLE = Path(__file__).parents[1] / "app" / "knowledge" / "profiles.csv"
 NETWORKS = FOLDERS["models.networks"]
-RESOLUTIONS = (32, 64, 128, 256)
-"""Of networks for images; another kind of data is taken at the size its data set has."""
-BATCHES = (8, 32)
+RESOLUTIONS, BATCHES = (32, 64, 128, 256), (8, 32)
+"""Of networks for images; other kinds of data are taken at the size their data set has."""
+CPU_RESOLUTIONS, CPU_BATCHES, CPU_WIDTH_DIVISOR = (8, 32), (16, 64), 4
+"""Of a validation on a CPU, as app/validations/plan.py has them for images; other networks say ON_CPU what they change."""
 SAMPLES = 64
 """Kept of a data set: shapes count here, not values."""
-IDENTITY = ("architecture", "task", "resolution", "length", "channels", "width", "batch_size", "precision")
+IDENTITY = ("architecture", "task", "resolution", "length", "channels", "width", "batch_size", "precision", "recipe")
 COLUMNS = (
     *IDENTITY,
     *("parameters_g", "parameters_d", "flops_per_step", "bytes_per_step", "kernels_per_step", "static_bytes", "peak_bytes"),
@@ -82,41 +83,51 @@ def write(table: Path = TABLE, *, everything: bool = False) -> bool:
     return sound
 
 
-def recipes(architecture: str) -> Iterator[Recipe]:
-    """The sizes a network is traced at, as its paper would train it."""
+def recipes(architecture: str, kind: str = "published") -> Iterator[Recipe]:
+    """The sizes a network is traced at: `published`, as its paper would train it, or `cpu`, as a validation on a CPU does."""
     module = _module(architecture)
     task = module.TASKS[0]
     slug = _dataset(task)
     if slug is None:
         return
-    data = known()[slug]
-    image = data["type"] == "image"
-    fields = {
+    data, own = known()[slug], dict(module.DEFAULTS)
+    image, on_cpu = data["type"] == "image", kind == "cpu"
+    if on_cpu:
+        own |= getattr(module, "ON_CPU", {})
+    if on_cpu and image:
+        own["width"] = max(8, own.get("width", Recipe.width) // CPU_WIDTH_DIVISOR)
+    own |= {
         "task": task,
         "dataset": slug,
         "channels": 3 if image else data.get("channels") or 1,
         "classes": data.get("classes") or 0 if task == "class-conditional-image" else 0,
     }
-    settings: list[tuple[int, Precision]] = [*((batch, "fp32") for batch in BATCHES), (BATCHES[-1], "bf16")]
-    for resolution in RESOLUTIONS if image else (data.get("resolution") or Recipe.resolution,):
+    resolutions = (CPU_RESOLUTIONS if on_cpu else RESOLUTIONS) if image else (data.get("resolution") or Recipe.resolution,)
+    usual = own.get("batch_size", Recipe.batch_size)
+    batches = BATCHES if not on_cpu else CPU_BATCHES if image else (usual, usual // 2)
+    settings: list[tuple[int, Precision]] = [(batch, "fp32") for batch in batches]
+    if not on_cpu:
+        settings.append((batches[-1], "bf16"))
+    for resolution in resolutions:
         for batch, precision in settings:
-            own = {**module.DEFAULTS, **fields, "resolution": resolution, "batch_size": batch, "precision": precision}
-            yield Recipe(architecture=architecture, metric="none", **own)
+            size = {"resolution": resolution, "batch_size": batch, "precision": precision}
+            yield Recipe(architecture=architecture, metric="none", **{**own, **size})
 
 
 def _rows(architecture: str) -> Iterator[Row]:
     sha256, refused = digest(architecture), ""
-    made = 0
-    for recipe in recipes(architecture):
-        try:
-            traced = profile(recipe, few(recipe))
-        except (ValueError, BadData) as error:
-            refused = str(error)
-            continue
-        made += 1
-        yield _row(traced) | {"network_sha256": sha256}
-    if not made:
-        raise ValueError(f"refuses every size: {refused}")
+    for kind in ("published", "cpu"):
+        made = 0
+        for recipe in recipes(architecture, kind):
+            try:
+                traced = profile(recipe, few(recipe))
+            except (ValueError, BadData) as error:
+                refused = str(error)
+                continue
+            made += 1
+            yield _row(traced) | {"recipe": kind, "network_sha256": sha256}
+        if not made:
+            raise ValueError(f"refuses every {kind} size: {refused}")
 
 
 def _row(traced: Profile) -> Row:

@@ -49,7 +49,7 @@ class Kind:
 
 
 _FIGURE_ORDER = ("task", "metric", "resolution", "architecture", "variant", "protocol", "train_samples", "source", "locator")
-PROFILE_IDENTITY = ("architecture", "task", "resolution", "length", "channels", "width", "batch_size", "precision")
+PROFILE_IDENTITY = ("architecture", "task", "resolution", "length", "channels", "width", "batch_size", "precision", "recipe")
 _COST_ORDER = ("architecture", "resolution", "config", "gpu_type", "gpus", "source", "locator")
 KINDS = (
     Kind("architectures", Architecture, "architectures/*.yaml"),

@@ -161,12 +161,17 @@ def test_the_table_is_one_that_the_service_reads_and_formats_alike() -> None:
 
 def test_only_a_changed_network_is_traced_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiles, "RESOLUTIONS", (7, 8))
+    monkeypatch.setattr(profiles, "CPU_RESOLUTIONS", (8,))
     monkeypatch.setattr(profiles, "networks", lambda: ["gan", "dcgan"])
     table = tmp_path / "profiles.csv"
     table.write_text(",".join(profiles.COLUMNS) + "\n")
     assert profiles.write(table)
     first = profiles.read(table)
-    assert {(r["architecture"], r["resolution"]) for r in first} == {("gan", "7"), ("gan", "8"), ("dcgan", "8")}
+    sizes = {(row["architecture"], row["recipe"], row["resolution"], row["width"]) for row in first}
+    assert sizes == {
+        *(("gan", "published", "7", "64"), ("gan", "published", "8", "64"), ("gan", "cpu", "8", "16")),
+        *(("dcgan", "published", "8", "128"), ("dcgan", "cpu", "8", "32")),
+    }, "dcgan refuses 7 pixels"
     assert profiles.stale(table) == []
     table.write_text(table.read_text().replace(profiles.digest("gan"), "0" * 64))
     assert profiles.stale(table) == ["gan"]

@@ -17,14 +17,22 @@ from app.recommend.cost.cases import Case
 from app.vocabulary import Behind, Gpu, MemoryPart, Profile
 
 LAUNCH = 1e-5
-CPU_LAUNCH = 5e-6
 SHARE = 0.4
-CPU_SHARE = 0.75
+CPU_SHARE, CPU_BANDWIDTH, CPU_LAUNCH = 1.0, 0.63, 1.8e-5
+"""Of the speed of a matrix product and of a copy on the same CPU, fitted to steps measured by `python -m benchmarks profile`."""
+CPU_PROCESS_GB = 0.42
+"""What a training process holds before its networks: Python, torch, the data."""
 TIME_SD, MEMORY_SD = 0.45, 0.25
 OVERHEAD = 1.25
 """Allocator and workspace over the largest sum of tensors."""
-_QUANTITIES = ("flops_per_step", "bytes_per_step", "kernels_per_step", "activations")
-_POWERS = {"flops_per_step": (2.0, 1.0), "bytes_per_step": (2.0, 1.0), "kernels_per_step": (0.3, 0.0), "activations": (2.0, 1.0)}
+_POWERS = {
+    "flops_per_step": (2.0, 1.0),
+    "bytes_per_step": (2.0, 1.0),
+    "kernels_per_step": (0.3, 0.0),
+    "static_bytes": (1.0, 0.0),
+    "activations": (2.0, 1.0),
+}
+"""Of size and batch, where the traced steps say little."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +52,19 @@ def traced(case: Case, images: int, length: int | None, gpu: Gpu, profiles: Sequ
     reduced = [p for p in profiles if (p.precision == "fp32") == (case.precision == "fp32")] or list(profiles)
     size = case.resolution if case.unit == "image" else length
     near = min(reduced, key=lambda p: _distance(p, size, images))
-    at = {name: _scale(name, near, reduced, size, images) for name in _QUANTITIES}
+    at = {name: _scale(name, near, reduced, size, images) for name in _POWERS}
     cpu = gpu.vendor == "CPU"
+    bandwidth = (gpu.memory_bandwidth_gb_s or 500.0) * (CPU_BANDWIDTH if cpu else 1.0)
     half = case.precision != "fp32" and gpu.fp16_tflops
     peak = (gpu.fp16_tflops if half else gpu.fp32_tflops) or 14.0
     share, launch = (CPU_SHARE, CPU_LAUNCH) if cpu else (SHARE / (2 if half else 1), LAUNCH)
     arithmetic = at["flops_per_step"] / (share * peak * 1e12)
-    traffic = at["bytes_per_step"] / ((gpu.memory_bandwidth_gb_s or 500.0) * 1e9)
+    traffic = at["bytes_per_step"] / (bandwidth * 1e9)
     kernels = at["kernels_per_step"] * launch
     seconds = arithmetic + traffic + kernels
-    static, activations = float(near.static_bytes), at["activations"]
-    gigabytes = OVERHEAD * (static + activations) / 1e9
+    static, activations = at["static_bytes"], at["activations"]
+    process = CPU_PROCESS_GB if cpu else 0.0
+    gigabytes = OVERHEAD * (static + activations) / 1e9 + process
     far = _distance(near, size, images)
     return Traced(
         time=(math.log(1000 * seconds / images), math.hypot(TIME_SD, 0.1 * far)),
@@ -62,13 +72,17 @@ def traced(case: Case, images: int, length: int | None, gpu: Gpu, profiles: Sequ
         parts=(
             MemoryPart(name="networks", bytes=static, because="weights, gradients, optimiser and average, as traced"),
             MemoryPart(name="activations", bytes=activations, because=f"the largest sum of live tensors at batch {images}"),
-            MemoryPart(name="workspace", bytes=gigabytes * 1e9 - static - activations, because=f"{OVERHEAD - 1:.0%} on top"),
+            MemoryPart(
+                name="workspace",
+                bytes=gigabytes * 1e9 - static - activations,
+                because=f"{OVERHEAD - 1:.0%} on top{', and the process' if cpu else ''}",
+            ),
         ),
         behind=(Behind(id=near.id, weight=1.0, source=f"models/networks, {near.network_sha256[:12]}"),),
         basis=f"a traced step of our network at batch {near.batch_size}" + (f" and size {_size(near)}" if _size(near) else ""),
         formulas=(
             f"{at['flops_per_step'] / 1e9:,.0f} GFLOP / ({share:g} x {peak:g} TFLOP/s) = {arithmetic:.3g} s",
-            f"{at['bytes_per_step'] / 1e9:,.1f} GB / {gpu.memory_bandwidth_gb_s or 500:g} GB/s = {traffic:.3g} s",
+            f"{at['bytes_per_step'] / 1e9:,.1f} GB / {bandwidth:g} GB/s = {traffic:.3g} s",
             f"{at['kernels_per_step']:,.0f} kernels x {launch * 1e6:g} us = {kernels:.3g} s",
         ),
     )
