@@ -91,6 +91,8 @@ class Adversary:
     """Networks of which a moving average is kept; `sample` gets the average in their place."""
     begin: Callable[[Batch], None] | None = None
     """Called once, before the first move, with up to 10,000 training samples: for what is fitted rather than trained."""
+    judge: Callable[[Networks, Batch], Tensor] | None = None
+    """Logits of the discriminator for samples as a batch has them; only the watch over a run asks."""
     channels_last: bool = True
 
 
@@ -120,16 +122,17 @@ def duel(
     real: Callable[[Batch], Tensor] = lambda batch: batch["image"],
     finish: Callable[[Tensor], Tensor] = lambda samples: samples,
     clip: float | None = None,
+    d_above: float | None = None,
     joint: bool = False,
     channels_last: bool = True,
 ) -> Adversary:
     """The two-player game of most GANs, on images unless `real` says what else a batch is judged by.
 
     With `recipe.classes` the networks are called with the label as second argument, and a sample gets the label it is given.
-    `d_loss(real_logits, fake_logits)` and `g_loss(fake_logits)` are means over the batch; `penalty(judge, real, fake)`
-    is added to the first, weighted already; `clip` bounds every weight of the discriminator after its update. `joint` judges real
-    and fake in one pass, which is faster and wrong where a layer mixes the batch. `finish` makes a sample in the range of the data
-    of what the generator gives, where they differ.
+    `d_loss(real_logits, fake_logits)` and `g_loss(fake_logits)` are means over the batch; `penalty(judge, real, fake)` is
+    added to the first, weighted already; `clip` bounds every weight of the discriminator after its update, which is left out
+    where its loss is not above `d_above`. `joint` judges real and fake in one pass, which is faster and wrong where a layer
+    mixes the batch. `finish` makes a sample in the range of the data of what the generator gives, where they differ.
     A step makes one batch of fakes: the discriminator judges it without a graph, the generator, when it is due, with one.
     """
 
@@ -169,8 +172,12 @@ def duel(
         images: Tensor = networks["generator"](latent(n, recipe.latent_dim, generator=generator).to(device), *labels(given))
         return finish(images)
 
+    def judge(networks: Networks, batch: Batch) -> Tensor:
+        logits: Tensor = networks["discriminator"](real(batch), *labels(batch))
+        return logits
+
     moves = (
-        Move("discriminator", discriminate, then=clamp if clip is not None else None),
+        Move("discriminator", discriminate, above=d_above, then=clamp if clip is not None else None),
         Move("generator", generate, every=recipe.d_steps),
     )
     return Adversary(
@@ -178,5 +185,6 @@ def duel(
         players=players(recipe),
         phases=(Phase("adversarial", moves),),
         sample=sample,
+        judge=judge,
         channels_last=channels_last,
     )

@@ -17,6 +17,8 @@ TASKS = Path(__file__).parents[1] / "tasks.yaml"
 READERS = {
     "image": "models.data.images",
     "image-pair": "models.data.pairs",
+    "super-resolution": "models.data.super_resolution",
+    "inpainting": "models.data.inpainting",
     "text": "models.data.text",
     "graph": "models.data.molecules",
     "voxel": "models.data.voxels",

@@ -13,10 +13,7 @@ GAP = 2
 
 
 def grid(images: Tensor, path: Path) -> None:
-    """Writes uint8 NxCxHxW (C 1 or 3) as a square grid; small images are enlarged by a whole factor to 64 pixels at least.
-
-    The file appears by rename, so a reader never sees half of it.
-    """
+    """Writes uint8 NxCxHxW (C 1 or 3) as a square grid; small images are enlarged by a whole factor to 64 pixels at least."""
     n, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
@@ -27,6 +24,11 @@ def grid(images: Tensor, path: Path) -> None:
     picture = Image.fromarray(canvas[0].numpy() if channels == 1 else canvas.permute(1, 2, 0).contiguous().numpy())
     if scale := 64 // height:
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    keep(picture, path)
+
+
+def keep(picture: Image.Image, path: Path) -> None:
+    """Writes one PNG; the file appears by rename, so a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new.png")
     picture.save(new, optimize=True)

@@ -18,6 +18,7 @@ from torch import Tensor
 from models.contract import Recipe
 from models.data import known, path_of
 from models.data.dataset import BadData, Dataset
+from models.data.grid import keep
 from models.data.own import files, parts
 
 ELEMENTS = ("", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
@@ -48,8 +49,7 @@ class Molecules(Dataset):
         page = Draw.MolsToGridImage(  # type: ignore[no-untyped-call]
             [one or Chem.Mol() for one in found], molsPerRow=6, subImgSize=(170, 150), legends=names
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        page.save(path)
+        keep(page, path)
 
 
 def load(recipe: Recipe) -> Molecules:

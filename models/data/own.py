@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from models.contract import Recipe
 from models.data.dataset import BadData
 from models.data.images import split
+
+MOST_BYTES = 4_000_000_000
+"""Of an unpacked array; it is held in memory."""
 
 
 def files(path: Path, suffixes: tuple[str, ...], most_bytes: int) -> list[Path]:
@@ -38,3 +43,21 @@ def parts(whole: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Any]:
     fields = {name: values[train[: recipe.samples]] for name, values in whole.items()}
     reference = {name: values[held] for name, values in whole.items()} if len(held) else fields
     return {"fields": fields, "streams": (tuple(fields),), "reference": reference, "reference_held_out": len(held) > 0}
+
+
+def array(path: Path, name: str, dimensions: int) -> np.ndarray:
+    """The array of this name, or the first, of an npz file. Raises BadData for another shape, or more bytes than fit in memory;
+    nothing is unpickled."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
+                raise BadData(f"{path.name} unpacks to more than {MOST_BYTES / 1e9:.0f} GB")
+        with np.load(path, allow_pickle=False) as arrays:
+            found: np.ndarray = arrays[name if name in arrays else arrays.files[0]]
+    except (OSError, ValueError, IndexError, zipfile.BadZipFile) as error:
+        raise BadData(f"{path.name} cannot be read as npz: {error}") from error
+    if found.ndim != dimensions or not len(found) or found.dtype.kind not in "buif" or not np.isfinite(found).all():
+        raise BadData(
+            f"{name} in {path.name} is {found.dtype} of shape {found.shape}, wanted are numbers in {dimensions} dimensions"
+        )
+    return found

@@ -18,6 +18,7 @@ from torch import Tensor
 from models.contract import Recipe
 from models.data import known, path_of
 from models.data.dataset import BadData, Dataset
+from models.data.grid import keep
 from models.data.own import files, parts
 
 END = 0
@@ -53,8 +54,7 @@ class Sentences(Dataset):
         lines = [f"{i + 1:2d}  {self.written(row)}" for i, row in enumerate(samples[:SHOWN])]
         page = Image.new("RGB", (int(max(font.getlength(line) for line in lines)) + 24, 20 * len(lines) + 20), "white")
         ImageDraw.Draw(page).multiline_text((12, 10), "\n".join(lines), fill="black", font=font, spacing=6)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        page.save(path)
+        keep(page, path)
 
 
 def load(recipe: Recipe) -> Sentences:

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from models.data.dataset import Dataset
     from models.metrics.measured import Metric
 
-PAIRED = ("image-pair",)
+PAIRED = ("image-pair", "super-resolution", "inpainting")
 METRICS = {
     "kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image",)),
     "lpips_efflite0_like": ("models.metrics.paired", "LpipsLike", PAIRED),
     "psnr": ("models.metrics.paired", "Psnr", PAIRED),
     "ssim": ("models.metrics.paired", "Ssim", PAIRED),
     "valid_unique_novel_rdkit": ("models.metrics.chemistry", "ValidUniqueNovel", ("graph",)),
-    "energy_chamfer64": ("models.metrics.energy", "EnergyChamfer", ("point-cloud",)),
-    "energy_voxels": ("models.metrics.energy", "EnergyVoxels", ("voxel",)),
+    "coverage_k5_chamfer64": ("models.metrics.coverage", "CloudCoverage", ("point-cloud",)),
+    "coverage_k5_voxels": ("models.metrics.coverage", "VoxelCoverage", ("voxel",)),
     "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
 }
 """Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""
