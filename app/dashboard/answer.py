@@ -4,28 +4,88 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Query, Request, Response
 
-from app.answers import stored
+from app.answers import answered, why_not, winner_map
 from app.dashboard.charts import Bar, intervals
 from app.dashboard.forms import query_of
+from app.dashboard.maps import STYLE, drawn, legend_of
 from app.dashboard.render import page
 from app.dashboard.text import number
+from app.recommend import Advisor
+from app.recommend.winners import COLUMNS, MOST, ROWS
 from app.validations.known import datasets, fitting, trainable
-from app.vocabulary import Candidate, Direction, Excluded, Knowledge, Recommendation
+from app.vocabulary import Candidate, Direction, Excluded, Knowledge, MapField, Recommendation
 
 
-def answer_page(request: Request, recommendation_id: str, typed: Mapping[str, str], wrong: Mapping[str, str]) -> Response:
+@dataclass(frozen=True)
+class Drawn:
+    """What a map shows."""
+
+    x: MapField = MapField.SAMPLES
+    y: MapField = MapField.GPU_HOURS
+    columns: Annotated[int, Query(ge=2, le=MOST)] = COLUMNS
+    rows: Annotated[int, Query(ge=2, le=MOST)] = ROWS
+
+
+MapQuery = Annotated[Drawn, Depends()]
+DEFAULT = Drawn()
+
+
+def map_of(answer: Recommendation, asked: Drawn, advisor: Advisor) -> dict[str, Any]:
+    """The map of an answer with its legend and what else could be drawn; no picture where nothing is first anywhere."""
+    fields = [field for field in MapField if field is not MapField.RESOLUTION or answer.task.data.resolution]
+    found = winner_map(answer, asked.x, asked.y, advisor, asked.columns, asked.rows)
+    return {
+        "map": drawn(found, legend=False) if found.winners else None,
+        "map_legend": legend_of(found),
+        "map_empty": any(cell is None for row in found.cells for cell in row),
+        "map_asked": asked,
+        "map_fields": fields,
+    }
+
+
+def map_picture(answer: Recommendation, asked: Drawn, advisor: Advisor) -> str:
+    """The map as a file of its own."""
+    svg = drawn(winner_map(answer, asked.x, asked.y, advisor, asked.columns, asked.rows), legend=True)
+    return svg.replace("<title>", STYLE + "<title>", 1)
+
+
+def why_not_page(request: Request, recommendation_id: str, name: str) -> Response:
+    """The page that says why one architecture is not first. Raises NotFound with the nearest names."""
+    answer, knowledge = answered(recommendation_id), request.app.state.knowledge
+    found = why_not(answer, name, request.app.state.advisor)
+    return page(
+        request,
+        "whynot.html",
+        it=found,
+        answer=answer,
+        first=knowledge.architectures.get(found.first),
+        stale=answer.knowledge != found.knowledge,
+        **behind_of(knowledge),
+    )
+
+
+def behind_of(knowledge: Knowledge) -> dict[str, Any]:
+    """What a sentence may lead to: rules by id, and the ids of figures."""
+    return {"rules": {rule.id: rule for rule in knowledge.rules}, "figures": {b.id for b in knowledge.benchmarks}}
+
+
+def answer_page(
+    request: Request, recommendation_id: str, typed: Mapping[str, str], wrong: Mapping[str, str], asked: Drawn = DEFAULT
+) -> Response:
     """The page of a stored answer; `typed` and `wrong` fill its form of a validation. Raises NotFound."""
-    answer = Recommendation.model_validate_json(stored(recommendation_id).body)
+    answer = answered(recommendation_id)
     knowledge: Knowledge = request.app.state.knowledge
     return page(
         request,
         "answer.html",
         status=422 if wrong else 200,
         wrong=wrong,
+        **map_of(answer, asked, request.app.state.advisor),
         **start_of(answer, knowledge, typed),
         **context_of(answer, knowledge),
     )
@@ -71,9 +131,9 @@ def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
         "why": max(answer.candidates[0].reasons, key=lambda r: r.effect or 0.0, default=None) if answer.candidates else None,
         "excluded": sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0])),
         "room_bytes": (answer.task.budget.memory_gb or (gpu.memory_gb if gpu else 0)) * 1e9 or None,
-        "rules": {rule.id: rule for rule in knowledge.rules},
-        "figures": {b.id for b in knowledge.benchmarks},
+        **behind_of(knowledge),
         "again": query_of(answer.task, answer.assumptions),
+        "others": [a.slug for a in knowledge.architectures.values() if answer.task.task in a.tasks],
         "stale": answer.knowledge.sha256 != knowledge.sha256,
     }
 

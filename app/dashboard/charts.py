@@ -79,7 +79,7 @@ def intervals(bars: Sequence[Bar], *, title: str, desc: str, marks: Sequence[flo
         return f"{2 + 96 * scale(value):.2f}%"
 
     height = ROW * len(bars) + AXIS
-    out = [_open("intervals", height, title, desc)]
+    out = [opening("intervals", height, title, desc)]
     for tick in _apart(scale):
         out.append(f'<line class="g" x1="{x(tick)}" x2="{x(tick)}" y1="0" y2="{height - AXIS + 4}"/>')
         out.append(f'<text class="m" x="{x(tick)}" y="{height - 8}" text-anchor="middle">{number(tick)}</text>')
@@ -133,7 +133,7 @@ def curves(series: Sequence[Series], *, title: str, desc: str, height: int = 200
     across = Scale(0.0, max((x for x, _ in points), default=1.0) or 1.0)
     up = Scale(min((y for _, y in points), default=0.0), max((y for _, y in points), default=1.0), from_zero=True)
     inner = height - AXIS - 6
-    out = [_open("curves", height, title, desc)]
+    out = [opening("curves", height, title, desc)]
     for tick in up.ticks(3):
         y = 8 + inner * (1 - up(tick))
         out.append(f'<line class="g" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -151,7 +151,7 @@ def curves(series: Sequence[Series], *, title: str, desc: str, height: int = 200
     return "".join(out) + "</svg></svg>"
 
 
-def _open(kind: str, height: int, title: str, desc: str) -> str:
+def opening(kind: str, height: int, title: str, desc: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" role="img" width="100%" height="{height}">'
         f"<title>{escape(title)}</title><desc>{escape(desc)}</desc>"

@@ -6,14 +6,14 @@ from collections import defaultdict
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import db
-from app.answers import ask, keep, stored
+from app.answers import answered, ask, keep
 from app.dashboard import fields as form_fields
-from app.dashboard import forms, library, watching
-from app.dashboard.answer import answer_chart, answer_page
+from app.dashboard import forms, library, record, watching
+from app.dashboard.answer import MapQuery, answer_chart, answer_page, map_picture, why_not_page
 from app.dashboard.charts import alone
 from app.dashboard.render import HEADERS, Page, asset, page, typed
 from app.errors import AdvisorError, NotFound
@@ -29,6 +29,7 @@ def install(app: FastAPI) -> None:
     """Adds the pages and their assets."""
     app.include_router(router)
     app.include_router(library.router)
+    app.include_router(record.router)
     app.include_router(watching.router)
     app.add_api_route("/static/{digest}/{name}", asset, include_in_schema=False)
 
@@ -86,16 +87,32 @@ def answers(request: Request) -> Response:
 
 
 @router.get("/recommendations/{recommendation_id}")
-def answer(request: Request, recommendation_id: str) -> Response:
+def answer(request: Request, recommendation_id: str, drawn: MapQuery) -> Response:
     """The ranking with its intervals, and what stands behind each sentence."""
-    return answer_page(request, recommendation_id, {}, {})
+    return answer_page(request, recommendation_id, {}, {}, drawn)
 
 
 @router.get("/recommendations/{recommendation_id}/chart.svg")
 def chart(request: Request, recommendation_id: str) -> Response:
     """The ranking as a picture to embed."""
-    svg = answer_chart(Recommendation.model_validate_json(stored(recommendation_id).body), request.app.state.knowledge)
+    svg = answer_chart(answered(recommendation_id), request.app.state.knowledge)
     if svg is None:
         raise NotFound("this answer ranks nothing, so there is no picture of it")
+    return picture(alone(svg))
+
+
+@router.get("/recommendations/{recommendation_id}/map.svg")
+def winners(request: Request, recommendation_id: str, drawn: MapQuery) -> Response:
+    """The map of winners as a picture to embed."""
+    return picture(map_picture(answered(recommendation_id), drawn, request.app.state.advisor))
+
+
+@router.get("/recommendations/{recommendation_id}/why-not")
+def why_not(request: Request, recommendation_id: str, architecture: Annotated[str, Query(max_length=64)] = "") -> Response:
+    """Why an architecture is not the first choice."""
+    return why_not_page(request, recommendation_id, architecture)
+
+
+def picture(svg: str) -> Response:
     policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
-    return Response(alone(svg), media_type="image/svg+xml", headers=HEADERS | policy)
+    return Response(svg, media_type="image/svg+xml", headers=HEADERS | policy)

@@ -17,14 +17,14 @@ def _record(task: TaskSlug, backtest: Backtest) -> Record:
     own = backtest.by_task.get(task)
     words = task.replace("-", " ")
     if own is not None and own.groups >= ENOUGH:
-        text = f"In {own.groups} similar cases ({words}) the best was named in {_count(own.right['advisor'])}; at random in "
-        return _of(own, task, backtest.id, f"{text}{_count(own.right['random'])}.")
+        text = f"In {own.groups} similar cases ({words}) the best was named in {_count(own.right['advisor'])}; "
+        return _of(own, task, backtest.id, f"{text}drawn at random it would be in {_count(own.right['random'])}.")
     few = f"No case of {words} could be tried"
     if own is not None and own.groups:
         named = _count(own.right["advisor"])
         few = f"Only {own.groups} cases of {words} could be tried, too few to count; the best was named in {named}"
-    text = f"{few}. Over {backtest.groups} cases of all tasks it was named in {_count(backtest.right['advisor'])}; at random in "
-    return _of(backtest, None, backtest.id, f"{text}{_count(backtest.right['random'])}.")
+    text = f"{few}. Over {backtest.groups} cases of all tasks it was named in {_count(backtest.right['advisor'])}; "
+    return _of(backtest, None, backtest.id, f"{text}drawn at random it would be in {_count(backtest.right['random'])}.")
 
 
 def _of(found: Tested, task: TaskSlug | None, name: str, text: str) -> Record:
