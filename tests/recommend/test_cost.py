@@ -154,7 +154,7 @@ def test_measured_pairs_correct_the_prediction_for_their_hardware_only() -> None
     from types import SimpleNamespace
 
     pairs = [SimpleNamespace(quantity="time", hardware="RTX 3090", predicted=1.0, measured=2.0) for _ in range(50)]
-    ask = EstimateRequest(architecture="stylegan2-ada", resolution=256, gpu="RTX 3090")
+    ask = EstimateRequest(architecture="dcgan", resolution=64, batch_size=64, gpu="RTX 3090", implementation="ours")
     before, after = predict(ask, predictor()), predict(ask, predictor(), pairs)
     assert after.ledger_pairs == 50
     assert middle(after.seconds_per_kimg) == pytest.approx(2 * middle(before.seconds_per_kimg), rel=0.05)

@@ -55,7 +55,7 @@ class Rows:
             for name, label, factor in row:
                 self.z[i, self.column[name, label]] += factor
         keys = [_publication(case) for case in cases]
-        self.same = {name: _same([key[name] for key in keys]) for name in prior.publication}
+        self.same = {name: _same([key.get(name) for key in keys]) for name in prior.publication}
         self.kinds = [case.evidence for case in cases]
 
     @cached_property
@@ -132,10 +132,10 @@ class Law:
         by = np.fromiter(factors.values(), float, len(factors))
         known: Array = by @ self.reach[places]
         variance += float(by**2 @ self.rows.variance[places])
-        for name, label in _publication(case).items() if case.source else ():
-            if (same := self._publications[name].get(label)) is not None:
+        for name, label in _publication(case).items():
+            if case.source and (same := self._publications[name].get(label)) is not None:
                 known[same] += prior.publication[name] ** 2
-        variance += sum(sd**2 for sd in prior.publication.values())
+            variance += prior.publication[name] ** 2
         noise = prior.noise.get(case.evidence, max(prior.noise.values())) ** 2 + FLOOR**2
         weights: Array = self.inverse @ known
         left = max(variance - float(weights @ known), 0.0)
@@ -143,7 +143,9 @@ class Law:
 
 
 def _publication(case: Case) -> dict[str, object]:
-    """The labels of what one publication repeats."""
+    """The labels of what one publication repeats; none for a thread of users, whose noise counts all of it."""
+    if "#" in case.source:
+        return {}
     work = work_of(case.source)
     return {
         "publication": work,
@@ -156,5 +158,6 @@ def _publication(case: Case) -> dict[str, object]:
 def _same(labels: Sequence[object]) -> Array:
     codes = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     code = np.array([codes[label] for label in labels])
-    same: Array = (code[:, None] == code[None, :]).astype(float)
+    there = np.array([label is not None for label in labels])
+    same: Array = ((code[:, None] == code[None, :]) & there).astype(float)
     return same

@@ -17,7 +17,7 @@ from app.recommend.cost.law import Prior, Rows, Term
 from app.recommend.linear import Array
 from app.vocabulary import Gpu
 
-FIXED_GB = 0.8
+FIXED_GB = 0.5
 """Networks, optimiser and workspace: what the memory of a pass without images tends to over the shipped rows."""
 _CHIP = re.compile(r" (SXM|PCIe|NVL|\d+ ?GB|\().*")
 _BATCH = 8
@@ -103,21 +103,21 @@ _LENGTH = {"audio-segment": 8192, "sequence": 24}
 
 TIME = Prior(
     effects={
-        "all": 2.1, "unit": 2.9, "line": 0.55, "family": 0.37, "architecture": 0.2, "variant": 0.22, "data": 0.4,
-        "resolution": 0.17, "resolution line": 0.45, "resolution family": 0.13, "resolution variant": 0.1,
-        "resolution squared": 0.06, "length": 0.37, "complexity": 0.2, "complexity line": 0.2, "complexity batch": 0.03,
-        "batch": 0.07, "batch family": 0.11, "batch architecture": 0.08, "batch resolution": 0.03,
-        "mixed": 0.22, "mixed line": 0.17, "mixed architecture": 0.13, "tensor cores": 0.12,
-        "fp32": 0.22, "bandwidth": 0.19, "bandwidth line": 0.07, "cpu": 0.35, "chip": 0.12, "chip unit": 0.13,
-        "network": 0.04, "network chip": 0.08, "several": 0.05, "several family": 0.05, "several starved": 0.02,
-        "tensorflow": 0.32, "user": 0.26,
+        "all": 1.2, "unit": 3, "line": 0.74, "family": 0.12, "architecture": 0.08, "variant": 0.19, "data": 0.4,
+        "resolution": 0.086, "resolution line": 0.56, "resolution family": 0.13, "resolution variant": 0.044,
+        "resolution squared": 0.045, "length": 0.35, "complexity": 0.073, "complexity line": 0.2, "complexity batch": 0.011,
+        "batch": 0.024, "batch family": 0.14, "batch architecture": 0.061, "batch resolution": 0.0094,
+        "mixed": 0.15, "mixed line": 0.078, "mixed architecture": 0.054, "tensor cores": 0.047,
+        "fp32": 0.1, "bandwidth": 0.084, "bandwidth line": 0.051, "cpu": 0.21, "chip": 0.06, "chip unit": 0.05,
+        "network": 0.011, "network chip": 0.071, "several": 0.053, "several family": 0.057, "several starved": 0.0075,
+        "tensorflow": 0.066, "user": 0.47,
     },
     means={
-        "resolution": math.log(2), "complexity": 0.6, "batch": -0.15, "mixed": -0.4, "fp32": -0.5, "bandwidth": -0.4,
-        "cpu": 1.0, "tensorflow": 0.2,
+        "resolution": math.log(2), "complexity": 0.45, "batch": -0.15, "mixed": -0.2, "tensor cores": -0.15,
+        "fp32": -0.3, "bandwidth": -0.6, "cpu": 1.0, "tensorflow": 0.2,
     },
-    publication={"publication": 0.33, "architecture": 0.12, "resolution": 0.03, "configuration": 0.01},
-    noise={"official-table": 0.1, "official-text": 0.22, "paper": 0.22, "issue-reply": 1.0, "issue-user": 0.6},
+    publication={"publication": 0.06, "architecture": 0.04, "resolution": 0.0095, "configuration": 0.0068},
+    noise={"official-table": 0.1, "official-text": 0.23, "paper": 0.15, "issue-reply": 1.4, "issue-user": 0.83},
 )  # fmt: skip
 
 
@@ -147,20 +147,21 @@ def memory_terms(case: Case) -> list[Term]:
         ("mixed line", line, mixed),
         ("network", (*network, case.resolution), 1.0),
         ("several", "", math.log2(case.gpus)),
+        ("tensorflow", "", float(case.tensorflow)),
         ("user", "", float(case.evidence.startswith("issue"))),
     ]
 
 
 MEMORY = Prior(
     effects={
-        "all": 1.5, "unit": 0.34, "line": 0.53, "family": 0.2, "architecture": 0.16, "variant": 0.27,
-        "resolution": 0.29, "resolution line": 0.18, "resolution variant": 0.05, "resolution squared": 0.08, "length": 0.25,
-        "complexity": 0.28, "batch": 0.18, "batch line": 0.16, "batch unknown": 0.34, "mixed": 0.32, "mixed line": 0.09,
-        "network": 0.03, "several": 0.02, "user": 0.52,
+        "all": 1.4, "unit": 0.14, "line": 0.49, "family": 0.12, "architecture": 0.08, "variant": 0.24,
+        "resolution": 0.35, "resolution line": 0.099, "resolution variant": 0.023, "resolution squared": 0.072, "length": 0.3,
+        "complexity": 0.15, "batch": 0.27, "batch line": 0.2, "batch unknown": 0.13, "mixed": 0.07, "mixed line": 0.05,
+        "network": 0.0094, "several": 0.0062, "tensorflow": 0.083, "user": 1,
     },
-    means={"resolution": 0.9, "complexity": 0.3, "batch": 0.97 * math.log(2), "mixed": -0.4, "length": 0.6},
-    publication={"publication": 0.16, "architecture": 0.08, "resolution": 0.0, "configuration": 0.06},
-    noise={"official-table": 0.02, "official-text": 0.03, "paper": 0.2, "issue-reply": 1.0, "issue-user": 0.7},
+    means={"resolution": 0.9, "complexity": 0.3, "batch": 0.97 * math.log(2), "mixed": -0.5, "length": 0.6, "tensorflow": 0.3},
+    publication={"publication": 0.08, "architecture": 0.04, "resolution": 0.07, "configuration": 0.031},
+    noise={"official-table": 0.0035, "official-text": 0.0062, "paper": 0.2, "issue-reply": 1.1, "issue-user": 0.67},
 )  # fmt: skip
 
 
