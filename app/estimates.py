@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from app.recommend.cost import Pair, Unanswerable, answered
 from app.vocabulary import Estimate, EstimateRequest
 
 
-def estimate(asked: EstimateRequest, advisor: Advisor, ledger: tuple[Pair, ...] = ()) -> Estimate:
+def estimate(asked: EstimateRequest, advisor: Advisor, ledger: Sequence[Pair] = ()) -> Estimate:
     """The estimate with the answers to its questions. Raises UnknownSlug, which offers the nearest names."""
     try:
         return answered(asked, advisor.costs.predictor, ledger)

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api import advisor, datasets, estimates, health, knowledge, problems, recommendations, validations
+from app.api import advisor, datasets, estimates, health, knowledge, ledger, problems, recommendations, validations
 from app.api.middleware import Edge
 from app.dashboard import pages
 from app.knowledge.load import load
 from app.knowledge.sync import require
+from app.measured import Advisors
 from app.recommend import fit
 from app.settings import settings
 
@@ -24,7 +25,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Loads the knowledge and refuses to serve a database that holds another one."""
     app.state.knowledge = load()
     require(app.state.knowledge)
-    app.state.advisor = fit(app.state.knowledge)
+    app.state.advisors = Advisors(fit(app.state.knowledge))
     yield
 
 
@@ -41,7 +42,7 @@ def create_app() -> FastAPI:
         separate_input_output_schemas=False,
     )
     problems.install(app)
-    for part in (recommendations, validations, datasets, estimates, knowledge, advisor, health):
+    for part in (recommendations, validations, datasets, ledger, estimates, knowledge, advisor, health):
         app.include_router(part.router)
     pages.install(app)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)

@@ -198,3 +198,23 @@ class UploadRow(Table):
     body: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """The fingerprint."""
     __table_args__ = (Index("uploads_by_time", "created_at", "id"),)
+
+
+class LedgerRow(Table):
+    """What a run was predicted to take, and what it took. It outlives its validation: hardware does not change with it."""
+
+    __tablename__ = "ledger"
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    """VALIDATION/RUN/QUANTITY."""
+    created_at: Mapped[float] = mapped_column(Float)
+    hardware: Mapped[str] = mapped_column(String(128), index=True)
+    quantity: Mapped[str] = mapped_column(String(8))
+    """time or memory."""
+    architecture: Mapped[str] = mapped_column(String(64), index=True)
+    predicted: Mapped[float] = mapped_column(Float)
+    low: Mapped[float] = mapped_column(Float)
+    high: Mapped[float] = mapped_column(Float)
+    measured: Mapped[float] = mapped_column(Float)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The setting, and what the prediction rests on."""
+    __table_args__ = (Index("ledger_by_time", "created_at", "id"),)

@@ -372,7 +372,9 @@ class Profile(Word):
     width: int | None = None
     batch_size: int
     precision: str
-    recipe: Literal["published", "cpu"] = Field("published", description="As its paper trains it, or as a validation on a CPU does.")
+    recipe: Literal["published", "cpu"] = Field(
+        "published", description="As its paper trains it, or as a validation on a CPU does."
+    )
     parameters_g: int
     parameters_d: int
     flops_per_step: float
@@ -796,6 +798,45 @@ class WinnerMap(Word):
         description="Rows by y, lowest first, columns by x; null where the advisor abstains."
     )
     winners: tuple[Winner, ...] = Field(description="Most cells first.")
+
+
+class LedgerPair(Word):
+    """What one run of a validation was predicted to take, and what it took. No correction is in the prediction."""
+
+    id: str
+    created_at: str
+    quantity: Literal["time", "memory"]
+    unit: str = Field(description="Of the three figures and of `measured`: seconds per thousand samples, or bytes.")
+    hardware: str = Field(description="What corrections go by: the name of a GPU, or CPU.")
+    device: str = Field(description="The same as the run named it, with the threads of a CPU.")
+    architecture: Slug
+    task: str
+    resolution: int | None
+    length: int | None
+    width: int
+    batch_size: int
+    precision: str
+    predicted: float
+    low: float
+    high: float
+    measured: float
+    basis: str
+
+
+class LedgerSummary(Word):
+    """How right the predictions for one hardware were."""
+
+    hardware: str
+    quantity: Literal["time", "memory"]
+    pairs: int
+    median_relative_error: float = Field(description="Of |predicted - measured| / measured.")
+    p90_relative_error: float
+    coverage: float = Field(description="Share of measured figures inside their 90 % interval.")
+    factor: float = Field(description="What estimates for this hardware are multiplied by.")
+    spread: float = Field(description="Standard deviation of the log of measured over predicted.")
+    corrected_median_relative_error: float | None = Field(
+        None, description="With the factor that the other pairs alone would give; null for a single pair."
+    )
 
 
 # ------------------------------------------------------------------ the validation

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.deps import AdvisorDep
 from app.api.wire import answer
 from app.estimates import estimate
+from app.validations import ledger
 from app.vocabulary import Estimate, EstimateRequest
 
 router = APIRouter(prefix="/v1/estimates", tags=["estimates"])
@@ -39,4 +40,4 @@ EXAMPLE: dict[str, Any] = {
 )
 def create(request: Request, asked: EstimateRequest, advisor: AdvisorDep) -> Response:
     """Memory, time, money and energy as 90 % intervals, with their parts and the published rows behind them."""
-    return answer(request, estimate(asked, advisor))
+    return answer(request, estimate(asked, advisor, ledger.pairs()))

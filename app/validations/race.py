@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from app.settings import settings
-from app.tables import Measurement
-from app.validations import record
+from app.tables import LedgerRow, Measurement
+from app.validations import ledger, record
 from app.validations.child import Child, report_of
 from app.validations.lease import Lease
 from app.validations.record import Claim
@@ -149,7 +149,11 @@ class Race:
         report: Mapping[str, Any] | None = None,
         reports: Mapping[str, dict[str, Any] | None] | None = None,
     ) -> None:
-        measured = self._measurements(reports or {})
+        held = self._held
+        measured: list[Measurement | LedgerRow] = [
+            *self._measurements(reports or {}),
+            *ledger.rows(held.validation_id, held.plan, reports or {}),
+        ]
         patient(lambda: record.publish(self._held, outcome, reason, report, measured))
 
     def _write_report(self, verdict: Verdict, reports: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.settings import settings
-from app.tables import EventRow, Measurement, ValidationRow, WorkerRow
+from app.tables import EventRow, LedgerRow, Measurement, ValidationRow, WorkerRow
 from app.vocabulary import Status
 
 
@@ -149,7 +149,7 @@ def publish(
     outcome: Status,
     reason: str,
     report: Mapping[str, Any] | None = None,
-    measurements: Iterable[Measurement] = (),
+    measurements: Iterable[Measurement | LedgerRow] = (),
 ) -> None:
     """Ends the validation. Raises Superseded, DeclaredDead."""
     with db.transaction() as session:

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+from app.recommend.linear import Array
 
 SHIFT = 0.4
 SCATTER = 0.3
+_PRIOR = (SCATTER / SHIFT) ** 2
+"""Pairs that the prior is worth."""
 
 
 class Pair(Protocol):
@@ -27,9 +32,29 @@ class Pair(Protocol):
     def measured(self) -> float: ...
 
 
-def correction(ledger: Sequence[Pair], quantity: str, hardware: str) -> tuple[float, int]:
-    """The log of the factor on a prediction for this hardware, and how many pairs it rests on."""
+@dataclass(frozen=True)
+class Correction:
+    """What pairs change: the log that is added to a prediction, how many pairs say so, and how much less doubt they leave."""
+
+    log: float = 0.0
+    pairs: int = 0
+
+    @property
+    def factor(self) -> float:
+        return math.exp(self.log)
+
+    def narrowed(self, sd: float) -> float:
+        """A standard deviation, less what the pairs tell of the shift; never below that of single runs."""
+        return max(math.sqrt(max(sd**2 - SHIFT**2 * self.pairs / (self.pairs + _PRIOR), 0.0)), min(sd, SCATTER))
+
+
+def correction(ledger: Sequence[Pair], quantity: str, hardware: str) -> Correction:
+    """The correction of a prediction for this hardware."""
     logs = [math.log(p.measured / p.predicted) for p in ledger if p.quantity == quantity and p.hardware == hardware]
-    if not logs:
-        return 0.0, 0
-    return sum(logs) / (len(logs) + (SCATTER / SHIFT) ** 2), len(logs)
+    return Correction(sum(logs) / (len(logs) + _PRIOR), len(logs))
+
+
+def without_each(logs: Array) -> Array:
+    """The correction's log for each pair, had it been made without that pair."""
+    shares: Array = (logs.sum() - logs) / (len(logs) - 1 + _PRIOR)
+    return shares

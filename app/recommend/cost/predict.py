@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr
 
-from app.recommend.cost.cases import Case, Lexicon, lexicon_of, line_of, usable, work_of
+from app.recommend.cost.cases import Case, Lexicon, lexicon_of, usable, work_of
 from app.recommend.cost.law import Law
 from app.recommend.cost.ledger import Pair, correction
 from app.recommend.cost.roofline import Traced, traced
@@ -20,7 +20,6 @@ from app.vocabulary import (
     Architecture,
     Behind,
     Cost,
-    DataType,
     Estimate,
     EstimateRequest,
     Gpu,
@@ -34,12 +33,6 @@ Z90 = 1.6449
 START_UP = (1.0, 1.4, 4.0)
 """The first passes, while cuDNN tries its kernels, over the steady peak: no more, usually, at most as users report it."""
 START_UP_ROWS = "github:NVlabs/stylegan2-ada-pytorch#80 and github:NVlabs/stylegan3#153"
-_UNITS = {
-    DataType.IMAGE: "image",
-    DataType.TABULAR: "table-row",
-    DataType.AUDIO: "audio-segment",
-    DataType.TIME_SERIES: "sequence",
-}
 _CITED = 8
 _LEAST = 0.02
 _IMAGES = 8
@@ -136,7 +129,7 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
         raise Unanswerable("architecture", asked.architecture, sorted(by.knowledge.architectures))
     slug, variant = named
     card, said = by.knowledge.architectures[slug], []
-    unit = by.lexicon.units.get(slug) or next((_UNITS[t] for t in card.data_types if t in _UNITS), "image")
+    unit = by.lexicon.unit(card)
     resolution = asked.resolution
     if resolution is None and unit == "image":
         resolution = (card.resolution.typical or (card.resolution.max or 256,))[0]
@@ -152,13 +145,8 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
         batch = card.recipe.batch_size
         images = max(1, batch // asked.gpus) if isinstance(batch, int) else _IMAGES
         said.append(f"{images} per pass and GPU: {'the published batch' if isinstance(batch, int) else 'usual'}")
-    case = Case(
-        architecture=slug,
-        family=card.family,
-        line=line_of(card.family),
-        variant=variant,
-        unit=unit,
-        resolution=resolution if unit == "image" else asked.length,
+    case = replace(
+        by.lexicon.of(card, variant, resolution if unit == "image" else asked.length),
         images=float(images),
         precision=precision,
         gpus=asked.gpus,
@@ -166,8 +154,6 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
         gpu_name=gpu.name,
         source=by.code.get(slug, ""),
     )
-    if unit == "image":
-        case = replace(case, gflops=by.lexicon.compute(slug, variant, resolution))
     known = slug in {row.architecture for row in by.timed}
     ours = asked.implementation == "ours" or (asked.implementation is None and not known)
     ours = (ours or gpu is CPU) and slug in by.profiles and asked.implementation != "published"
@@ -179,9 +165,10 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
     at = settle(asked, by)
     step = traced(at.case, at.images, at.length, at.gpu, by.profiles[at.card.slug]) if at.ours else None
     time, memory, behind = (step.time, step.memory, step.behind) if step else _laws(at, by)
-    shift_time, pairs = correction(ledger, "time", at.gpu.name)
-    shift_memory, more = correction(ledger, "memory", at.gpu.name)
-    time, memory = (time[0] + shift_time, time[1]), (memory[0] + shift_memory, memory[1])
+    own = ledger if step else ()  # the pairs are of our networks
+    faster, smaller = correction(own, "time", at.gpu.name), correction(own, "memory", at.gpu.name)
+    time = time[0] + faster.log, faster.narrowed(time[1])
+    memory = memory[0] + smaller.log, smaller.narrowed(memory[1])
     fixed = 0.0 if step else FIXED_GB
     seconds = _exp(*time) if step or at.case.unit in by.units[0] else UNKNOWN
     peak = _exp(*memory, shift=fixed, unit=1e9) if step or at.case.unit in by.units[1] else UNKNOWN
@@ -218,7 +205,7 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
         basis=step.basis if step else _basis(at, by),
         formulas=step.formulas if step else FORMULAS,
         evidence=behind,
-        ledger_pairs=max(pairs, more),
+        ledger_pairs=max(faster.pairs, smaller.pairs),
         assumptions=at.assumptions,
     )
 
