@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from models.ada import Ada
 from models.contract import Recipe
 
 Batch = Mapping[str, Tensor]
@@ -116,8 +117,11 @@ def duel(
     *,
     latent: Callable[..., Tensor],
     d_loss: Callable[[Tensor, Tensor], Tensor],
-    g_loss: Callable[[Tensor], Tensor],
+    g_loss: Callable[..., Tensor],
+    paired: bool = False,
     penalty: Callable[[Judge, Tensor, Tensor], Tensor] | None = None,
+    d_more: Callable[[Tensor, Tensor, Batch], Tensor] | None = None,
+    g_more: Callable[[Tensor, Batch], Tensor] | None = None,
     augment: Callable[[Tensor], Tensor] = lambda images: images,
     real: Callable[[Batch], Tensor] = lambda batch: batch["image"],
     finish: Callable[[Tensor], Tensor] = lambda samples: samples,
@@ -133,39 +137,63 @@ def duel(
     added to the first, weighted already; `clip` bounds every weight of the discriminator after its update, which is left out
     where its loss is not above `d_above`. `joint` judges real and fake in one pass, which is faster and wrong where a layer
     mixes the batch. `finish` makes a sample in the range of the data of what the generator gives, where they differ.
+    `paired` gives `g_loss` the logits of the real batch as second argument. An `augment` that adapts is one of the networks.
+    Where `d_more(real, fake, given)` or `g_more(fake, given)` adds a loss of its own, the first column of what the discriminator says is
+    the logit and they get the others, with the `latent` of the fakes, and the `label`, as given.
     A step makes one batch of fakes: the discriminator judges it without a graph, the generator, when it is due, with one.
     """
+
+    adaptive = {"augmentation": augment} if isinstance(augment, Ada) else {}
 
     def labels(batch: Batch) -> tuple[Tensor, ...]:
         return (batch["label"],) if recipe.classes else ()
 
+    def given(turn: Turn) -> Batch:
+        judged = real(turn.real)
+        source: Tensor = turn.once("latent", lambda: latent(len(judged), recipe.latent_dim, device=judged.device))
+        return {"latent": source} | ({"label": turn.real["label"]} if recipe.classes else {})
+
     def fakes(turn: Turn) -> Tensor:
         def make() -> Tensor:
             with torch.set_grad_enabled("generator" in turn.due):
-                judged = real(turn.real)
-                images: Tensor = generator(latent(len(judged), recipe.latent_dim, device=judged.device), *labels(turn.real))
+                images: Tensor = generator(given(turn)["latent"], *labels(turn.real))
                 return images.float()  # as real ones are, also under bf16
 
         made: Tensor = turn.once("fakes", make)
         return made
 
+    def logit(said: Tensor) -> Tensor:
+        return said if d_more is None and g_more is None else said[:, :1]
+
     def discriminate(turn: Turn) -> Tensor:
         true, fake = augment(real(turn.real)), augment(fakes(turn).detach())
         of = labels(turn.real)
         if joint:
-            logits = discriminator(torch.cat((true, fake)), *(torch.cat((label, label)) for label in of)).float().chunk(2)
+            said = discriminator(torch.cat((true, fake)), *(torch.cat((label, label)) for label in of)).float().chunk(2)
         else:
-            logits = discriminator(true, *of).float(), discriminator(fake, *of).float()
-        loss = d_loss(*logits)
-        return loss if penalty is None else loss + penalty(lambda images: discriminator(images, *of), true, fake)
+            said = discriminator(true, *of).float(), discriminator(fake, *of).float()
+        for each in adaptive.values():
+            each.watch(logit(said[0]))
+        loss = d_loss(logit(said[0]), logit(said[1]))
+        if d_more is not None:
+            loss = loss + d_more(said[0][:, 1:], said[1][:, 1:], given(turn))
+        return loss if penalty is None else loss + penalty(lambda images: logit(discriminator(images, *of)), true, fake)
 
     def generate(turn: Turn) -> Tensor:
-        return g_loss(discriminator(augment(fakes(turn)), *labels(turn.real)).float())
+        of, against = labels(turn.real), list[Tensor]()
+        if paired:
+            with torch.no_grad():
+                against.append(logit(discriminator(augment(real(turn.real)), *of).float()))
+        said = discriminator(augment(fakes(turn)), *of).float()
+        loss = g_loss(logit(said), *against)
+        return loss if g_more is None else loss + g_more(said[:, 1:], given(turn))
 
     @torch.no_grad()
-    def clamp() -> None:
-        for weight in discriminator.parameters():
+    def after() -> None:
+        for weight in discriminator.parameters() if clip is not None else ():
             weight.clamp_(-clip, clip)  # type: ignore[operator]
+        for each in adaptive.values():
+            each.adapt()
 
     def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
         device = next(networks["generator"].parameters()).device
@@ -173,15 +201,14 @@ def duel(
         return finish(images)
 
     def judge(networks: Networks, batch: Batch) -> Tensor:
-        logits: Tensor = networks["discriminator"](real(batch), *labels(batch))
-        return logits
+        return logit(networks["discriminator"](real(batch), *labels(batch)))
 
     moves = (
-        Move("discriminator", discriminate, above=d_above, then=clamp if clip is not None else None),
+        Move("discriminator", discriminate, above=d_above, then=after),
         Move("generator", generate, every=recipe.d_steps),
     )
     return Adversary(
-        networks={"generator": generator, "discriminator": discriminator},
+        networks={"generator": generator, "discriminator": discriminator, **adaptive},
         players=players(recipe),
         phases=(Phase("adversarial", moves),),
         sample=sample,

@@ -95,6 +95,19 @@ class Game:
         norms = [torch.stack(torch._foreach_norm(list[Tensor](group))).sum() for group in self.parameters.values() if group]
         return all(math.isfinite(norm.item()) for norm in norms)
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Norm of the last gradient of each player that has moved; waits for the device."""
+        found = {name: [p.grad for p in group if p.grad is not None] for name, group in self.parameters.items()}
+        return {name: torch.stack(torch._foreach_norm(group)).norm().item() for name, group in found.items() if group}
+
+    @torch.no_grad()
+    def judged(self, *batches: Batch) -> tuple[Tensor, ...] | None:
+        """Logits of the discriminator as it is; None where the game has no single judge. Training does not notice."""
+        if self.adversary.judge is None or "discriminator" not in self.networks:
+            return None
+        with torch.random.fork_rng(), _evaluating(self.networks):
+            return tuple(self.adversary.judge(self.networks, batch).float().flatten().cpu() for batch in batches)
+
     def scale_rates(self, factor: float) -> None:
         """Learning rates become `factor` of the recipe's."""
         for name, optimiser in self.optimisers.items():

@@ -25,6 +25,9 @@ class Record:
     last: dict[str, Any] | None = None
     losses: list[dict[str, float]] = field(default_factory=list)
     health: list[dict[str, Any]] = field(default_factory=list)
+    watch: dict[str, Any] = field(default_factory=dict)
+    """State of models/health.py."""
+    hopeless: bool = False
 
     def add_measurement(self, at: dict[str, Any], measured: Measured | None, metric: Metric | None) -> None:
         """`at` has step and kimg. Without a metric only these are kept."""

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from models.data import load
 from models.data.dataset import BadData
 from models.game import Game
 from models.hardware import settle
+from models.health import Evidence, Finding, Watch
 from models.journal import Journal
 from models.networks import build
 from models.outcome import Refused, Stopped
@@ -79,6 +81,9 @@ class Run:
         losses = self.game.losses()
         if all(math.isfinite(value) for value in losses.values()) and self.game.finite():
             self.losses = losses or self.losses
+            if losses:
+                with self._watch() as watch:
+                    self._tell(*watch.gradients(self.game.gradient_norms()), *watch.losses(self.losses))
             return True
         self.record.setbacks += 1
         detail = f"losses or weights are not finite at step {self.game.step}: {losses}"
@@ -121,6 +126,7 @@ class Run:
         for _ in samples:
             pass
         self.record.add_measurement(at, measured, self.metric)
+        self._look(shown[0])
         name = f"samples/{self.game.step}.png"
         self.dataset.picture(shown[0][:GRID], self.run_dir / name)
         write(self.run_dir / contract.SAMPLES, (self.run_dir / name).read_bytes())
@@ -134,6 +140,41 @@ class Run:
         self.record.measuring_seconds += took
         self.record.reserve = 1.1 * took
         self._rate_from = (self._rate_from[0] + took, self._rate_from[1])
+
+    @contextmanager
+    def _watch(self) -> Iterator[Watch]:
+        watch = Watch(**self.record.watch)
+        yield watch
+        self.record.watch = asdict(watch)
+
+    def _tell(self, *findings: Finding) -> None:
+        """Each finding as an event, and in the report."""
+        for finding in findings:
+            self.record.hopeless |= finding.hopeless
+            self.record.health.append({"step": self.game.step, **finding.event()})
+            self.journal.write("health", step=self.game.step, **finding.event())
+
+    def _look(self, shown: Tensor) -> None:
+        """The watch sees samples and figures; a baseline, which does not learn, is not watched."""
+        if not self.game.adversary.phases:
+            return
+        data, field, m = self.dataset, self.dataset.output, 256
+        some = {name: data.cast(values[:m]) for name, values in data.fields.items() if len(values) == len(data.fields[field])}
+        held = {name: data.cast(values[:m]) for name, values in data.reference.items()} if data.reference_held_out else None
+        fake = shown[:100].cpu()
+        judged = None
+        if held is not None and field in held and set(some) <= set(held):
+            parts = some, held, {**{name: values[: len(fake)] for name, values in held.items()}, field: fake}
+            where = self.hardware.device
+            logits = self.game.judged(*({k: v.to(where) for k, v in part.items()} for part in parts))
+            judged = None if logits is None else (logits[0], logits[1], logits[2])
+        real = data.cast(data.fields[field][: 4 * m])
+        evidence = Evidence(fake, real, data.cast(data.reference[field][: 4 * m]) if held else None, self.recipe.augment, judged)
+        values = [row["value"] for row in self.record.history if "value" in row]
+        with self._watch() as watch:
+            self._tell(*watch.samples(evidence, self.fraction))
+            if self.metric and values:
+                self._tell(*watch.figures(values, self.metric.direction, self.fraction))
 
     def _samples(self, n: int, shown: list[Tensor]) -> Iterator[Tensor]:
         """n samples in batches, the first of which is shown. Raises Stopped between batches."""
@@ -189,6 +230,7 @@ class Run:
             "metric": record.metric(self.metric),
             "history": record.history,
             "health": record.health,
+            "stopped_early": record.hopeless,
             "hardware": self.hardware.describe(),
             "peak_memory_bytes": record.peak_memory_bytes,
             "ema_sha256": hashlib.sha256(average).hexdigest(),

@@ -39,7 +39,8 @@ def play(run: Run) -> None:
     try:
         while True:
             fraction, now = run.fraction, time.monotonic()
-            done, told, measure = not game.adversary.phases or fraction >= 1, run.stopping(), measurement_due(run)
+            done = not game.adversary.phases or fraction >= 1 or run.record.hopeless
+            told, measure = run.stopping(), measurement_due(run)
             progress, save = now - run.reported >= PROGRESS_SECONDS, now - run.saved >= CHECKPOINT_SECONDS
             if done or told or measure or progress or save or game.step % CHECK_STEPS == 0:
                 if not run.sound():
