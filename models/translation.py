@@ -10,6 +10,7 @@ from torch.nn.functional import dropout
 
 from models.adversary import Adversary, Batch, Move, Networks, Phase, Turn, players
 from models.contract import Recipe
+from models.data.dataset import Dataset
 from models.parts import doublings
 
 Make = Callable[[nn.Module, Batch], Tensor]
@@ -24,13 +25,15 @@ def guided(
     make: Make,
     d_loss: Callable[[Batch, Tensor], Tensor],
     g_loss: Callable[[Batch, Tensor], Tensor],
+    finish: Callable[[Tensor, Batch], Tensor] = lambda made, given: made,
     first: Callable[[Batch, Tensor], Tensor] | None = None,
     share: float = 0.5,
 ) -> Adversary:
     """A generator that is given an image and has one right answer, against a discriminator.
 
     Both losses take the real batch and what was made of it, for `d_loss` without a graph. With `first` the generator alone lowers
-    that for `share` of the budget before the adversarial phase. A step makes its images once, for both sides.
+    that for `share` of the budget before the adversarial phase. A step makes its images once, for both sides; `finish` is done to
+    samples alone.
     """
 
     def made(turn: Turn) -> Tensor:
@@ -46,7 +49,7 @@ def guided(
         return first(turn.real, made(turn))
 
     def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
-        return make(networks["generator"], given)
+        return finish(make(networks["generator"], given), given)
 
     moves = (
         Move("discriminator", lambda turn: d_loss(turn.real, made(turn).detach())),
@@ -123,3 +126,23 @@ def patch_discriminator(resolution: int, channels: int, width: int, *, bias: boo
         layers += [nn.Conv2d(wide, width * 2**i, 4, stride, 1, bias=bias), norm(width * 2**i), nn.LeakyReLU(0.2)]
         wide = width * 2**i
     return nn.Sequential(*layers, nn.Conv2d(wide, 1, 4, 1, 1))
+
+
+def critic(resolution: int, channels: int, width: int) -> nn.Sequential:
+    """One logit for an image, arXiv:1609.04802 figure 4: eight convolutions, halved four times, then 16 times the width dense."""
+    layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, 1, 1), nn.LeakyReLU(0.2)]
+    before, side = width, resolution
+    for i in range(7):
+        stride, wide = 2 - i % 2, width * 2 ** ((i + 1) // 2)
+        layers += [nn.Conv2d(before, wide, 3, stride, 1, bias=False), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2)]
+        before, side = wide, -(-side // stride)
+    dense = (nn.Linear(before * side**2, 16 * width), nn.LeakyReLU(0.2), nn.Linear(16 * width, 1))
+    return nn.Sequential(*layers, nn.Flatten(), *dense)
+
+
+def factor(data: Dataset) -> int:
+    """How many times larger a target is than its input. Raises ValueError when that is no power of two."""
+    times = data.fields["target"].shape[-1] // data.fields["input"].shape[-1]
+    if times.bit_count() != 1:
+        raise ValueError(f"the factor of super-resolution must be a power of two, not {times}")
+    return times

@@ -22,6 +22,7 @@ READERS = {
     "text": "models.data.text",
     "graph": "models.data.molecules",
     "voxel": "models.data.voxels",
+    "audio": "models.data.audio",
     "point-cloud": "models.data.points",
 }
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""

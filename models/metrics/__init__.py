@@ -20,6 +20,8 @@ METRICS = {
     "valid_unique_novel_rdkit": ("models.metrics.chemistry", "ValidUniqueNovel", ("graph",)),
     "coverage_k5_chamfer64": ("models.metrics.coverage", "CloudCoverage", ("point-cloud",)),
     "coverage_k5_voxels": ("models.metrics.coverage", "VoxelCoverage", ("voxel",)),
+    "coverage_k5_logmel": ("models.metrics.coverage", "SoundCoverage", ("audio",)),
+    "mel_l1": ("models.metrics.vocoder", "MelDistance", ("audio",)),
     "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
 }
 """Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""

@@ -44,14 +44,14 @@ class EffLite0(nn.Module):
         features: Tensor = torch.nn.functional.relu6(self.head(x)).mean((2, 3))
         return features
 
-    def _stem(self, pixels: Tensor) -> Tensor:
-        x = interpolate(pixels.float(), (SIDE, SIDE), mode="bilinear", antialias=True)
+    def _stem(self, pixels: Tensor, side: int = SIDE) -> Tensor:
+        x = interpolate(pixels.float(), (side, side), mode="bilinear", antialias=True)
         x = ((x - 127) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         return torch.nn.functional.relu6(self.stem(x), inplace=True)
 
-    def stages(self, pixels: Tensor, last: int = STAGES[-1]) -> list[Tensor]:
-        """NxCxhxw after each block of STAGES up to `last`; pixels 0..255, gradients flow through."""
-        x, found = self._stem(pixels), list[Tensor]()
+    def stages(self, pixels: Tensor, last: int = STAGES[-1], side: int = SIDE) -> list[Tensor]:
+        """NxCxhxw after each block of STAGES up to `last`, of images resized to `side`; pixels 0..255, gradients flow through."""
+        x, found = self._stem(pixels, side), list[Tensor]()
         for number, block in enumerate(self.blocks[: last + 1]):
             x = block(x)
             if number in STAGES:

@@ -31,14 +31,23 @@ SMALL: dict[str, Any] = {
 BY_TASK: dict[str, dict[str, Any]] = {
     "unconditional-image": {"dataset": "digits", "resolution": 8, "channels": 1},
     "class-conditional-image": {"dataset": "digits", "resolution": 8, "channels": 1, "classes": 10},
+    "super-resolution": {"dataset": "photo-patches", "resolution": 16, "channels": 3},
+    "inpainting": {"dataset": "photo-patches", "resolution": 16, "channels": 3},
     "paired-image-translation": {"dataset": "digit-outlines", "resolution": 8, "channels": 1},
     "text": {"dataset": "sklearn-docs", "length": 8},
     "molecule-graph": {"dataset": "nci-small", "length": 8},
     "voxel-3d": {"dataset": "digits-relief", "resolution": 8},
+    "audio-waveform": {"dataset": "spoken-characters", "length": 1024},
+    "audio-vocoder": {"dataset": "spoken-characters", "length": 1024},
     "point-cloud": {"dataset": "digits-points", "length": 32},
 }
 """The smallest real data of each task."""
 OWN: dict[str, dict[str, Any]] = {
+    "infogan": {"latent_dim": 20},
+    "srgan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
+    "esrgan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
+    "lama": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
+    "hifi-gan": {"options": {"threads": 1, "judge_width": 4}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
 """What a network needs beside, to be small."""
