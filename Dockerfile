@@ -1,6 +1,7 @@
-# Two images from one file:
-#   docker build --target service -t gan-advisor .          API and dashboard, no torch
-#   docker build --target worker  -t gan-advisor-worker .   trains; add --build-arg TORCH_INDEX=... for a CUDA build
+# Three images from one file:
+#   docker build --target service    -t gan-advisor .              API and dashboard, no torch
+#   docker build --target worker     -t gan-advisor-worker .       trains; --build-arg TORCH_INDEX=... takes torch from another index
+#   docker build --target worker-gpu -t gan-advisor-worker-gpu .   the same, told to use the GPUs it is given; run with --gpus all
 FROM python:3.11-slim AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /srv/gan-advisor
@@ -25,3 +26,7 @@ RUN if [ -n "$TORCH_INDEX" ]; then pip install -c constraints.txt --index-url "$
  && pip install -c constraints.txt -e '.[train]'
 USER advisor
 CMD ["gan-advisor", "worker"]
+
+# The torch of the default index carries CUDA on x86-64, so the host needs a driver and the container toolkit alone. Not tried on a GPU.
+FROM worker AS worker-gpu
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
