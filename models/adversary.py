@@ -138,8 +138,8 @@ def duel(
     where its loss is not above `d_above`. `joint` judges real and fake in one pass, which is faster and wrong where a layer
     mixes the batch. `finish` makes a sample in the range of the data of what the generator gives, where they differ.
     `paired` gives `g_loss` the logits of the real batch as second argument. An `augment` that adapts is one of the networks.
-    Where `d_more(real, fake, given)` or `g_more(fake, given)` adds a loss of its own, the first column of what the discriminator says is
-    the logit and they get the others, with the `latent` of the fakes, and the `label`, as given.
+    Where `d_more(real, fake, given)` or `g_more(fake, given)` adds a loss of its own, the first column of what the discriminator
+    says is the logit and they get the others, with the `latent` of the fakes, and the `label`, as given.
     A step makes one batch of fakes: the discriminator judges it without a graph, the generator, when it is due, with one.
     """
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from models.ada import Ada
+
 
 def flip(x: Tensor) -> Tensor:
     """Each image mirrored left to right with probability one half."""
@@ -55,17 +57,18 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def augmentation(names: Iterable[str]) -> Callable[[Tensor], Tensor]:
-    """The named augmentations in order, on NxCxHxW in [-1, 1]. Raises ValueError for an unknown name."""
-    for name in (names := tuple(names)):
-        if name not in AUGMENTATIONS:
-            raise ValueError(f"augmentation {name!r} is not known; known are {', '.join(AUGMENTATIONS)}")
+    """The named augmentations in order, on NxCxHxW in [-1, 1], `ada` after the others. Raises ValueError for an unknown name."""
+    names = tuple(names)
+    for name in names:
+        if name not in (*AUGMENTATIONS, "ada"):
+            raise ValueError(f"augmentation {name!r} is not known; known are {', '.join(AUGMENTATIONS)} and ada")
 
     def augment(x: Tensor) -> Tensor:
         for name in names:
-            x = AUGMENTATIONS[name](x)
+            x = AUGMENTATIONS[name](x) if name != "ada" else x
         return x
 
-    return augment
+    return Ada(augment) if "ada" in names else augment
 
 
 def _uniform(x: Tensor) -> Tensor:

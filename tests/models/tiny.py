@@ -33,6 +33,8 @@ BY_TASK: dict[str, dict[str, Any]] = {
     "class-conditional-image": {"dataset": "digits", "resolution": 8, "channels": 1, "classes": 10},
     "super-resolution": {"dataset": "photo-patches", "resolution": 16, "channels": 3},
     "inpainting": {"dataset": "photo-patches", "resolution": 16, "channels": 3},
+    "unpaired-image-translation": {"dataset": "thin-thick-digits", "resolution": 8, "channels": 1},
+    "style-transfer": {"dataset": "photos-paintings", "resolution": 8, "channels": 3},
     "paired-image-translation": {"dataset": "digit-outlines", "resolution": 8, "channels": 1},
     "text": {"dataset": "sklearn-docs", "length": 8},
     "molecule-graph": {"dataset": "nci-small", "length": 8},
@@ -46,11 +48,24 @@ OWN: dict[str, dict[str, Any]] = {
     "infogan": {"latent_dim": 20},
     "srgan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
     "esrgan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
+    "cyclegan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "pool": 6}},
+    "cut": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "patches": 16}},
     "lama": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
     "hifi-gan": {"options": {"threads": 1, "judge_width": 4}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
 """What a network needs beside, to be small."""
+LEARNING: dict[str, dict[str, Any]] = {
+    "stylegan2": {
+        "lr_g": 1e-2,
+        "lr_d": 1e-2,
+        "batch_size": 8,
+        "gradient_penalty": 0.1,
+        "options": {"threads": 1, "mapping_depth": 2},
+    },
+    "stylegan2-ada": {"lr_g": 1e-2, "lr_d": 1e-2, "batch_size": 8, "gradient_penalty": 0.1},
+}
+"""What a network needs to learn four digits by heart in few steps."""
 
 
 def module(architecture: str) -> ModuleType:
