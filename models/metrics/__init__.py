@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 PAIRED = ("image-pair", "super-resolution", "inpainting")
 METRICS = {
-    "kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image",)),
+    "kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image", "image-unpaired")),
+    "kid_inception": ("models.metrics.kid", "KidInception", ("image",)),
+    "fid2k_efflite0_112": ("models.metrics.frechet", "FidEffLite0", ("image",)),
+    "fid2k_inception": ("models.metrics.frechet", "FidInception", ("image",)),
+    "precision_k3_efflite0_112": ("models.metrics.manifold", "Precision", ("image",)),
+    "recall_k3_efflite0_112": ("models.metrics.manifold", "Recall", ("image",)),
+    "density_k5_efflite0_112": ("models.metrics.manifold", "Density", ("image",)),
+    "coverage_k5_efflite0_112": ("models.metrics.manifold", "Coverage", ("image",)),
     "lpips_efflite0_like": ("models.metrics.paired", "LpipsLike", PAIRED),
     "psnr": ("models.metrics.paired", "Psnr", PAIRED),
     "ssim": ("models.metrics.paired", "Ssim", PAIRED),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.data.audio import Sounds
 from models.data.dataset import BadData, Dataset
 from models.metrics.measured import Measured
 
@@ -16,6 +17,8 @@ LEAST = 100
 MOST = 2000
 REPLICATES = 100
 NEIGHBOURS = 5
+SILENCE = -5.0
+"""Fainter mel bands are alike; recordings of eight bits are silent to the last digit between words."""
 CLOUD = 64
 """Points of a cloud that its distance to others is taken from."""
 
@@ -53,8 +56,8 @@ class Coverage:
     def __call__(self, batches: Iterable[Tensor]) -> Measured:
         fake = torch.cat([self.features(batch.float().cpu()) for batch in batches])
         across = self.between(self._real, fake)
-        inside = across <= self._radius[:, None]
-        covered = inside.any(1)
+        inside = np.asarray(across <= self._radius[:, None])
+        covered = np.asarray(inside.any(axis=1))
         draws = np.random.default_rng(0).integers(0, len(covered), (REPLICATES, len(covered)))
         values = covered[draws].mean(1)
         low, high = np.quantile(values, (0.025, 0.975))
@@ -104,4 +107,20 @@ class VoxelCoverage(Coverage):
 
     def features(self, samples: Tensor) -> Tensor:
         solid = (samples > 0).flatten(1).float()
-        return solid / solid.shape[1] ** 0.5
+        scaled: Tensor = solid / solid.shape[1] ** 0.5
+        return scaled
+
+
+class SoundCoverage(Coverage):
+    """Of sounds, by the mean and the spread over time of each of their mel bands, in nepers."""
+
+    name = "coverage_k5_logmel"
+
+    def __init__(self, dataset: Dataset, samples: int, device: torch.device) -> None:
+        assert isinstance(dataset, Sounds)
+        self._bands = dataset.bands
+        super().__init__(dataset, samples, device)
+
+    def features(self, samples: Tensor) -> Tensor:
+        mel = self._bands.log_mel(samples[:, 0]).clamp(min=SILENCE)
+        return torch.cat((mel.mean(2), mel.std(2)), 1)

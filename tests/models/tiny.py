@@ -51,7 +51,7 @@ OWN: dict[str, dict[str, Any]] = {
     "cyclegan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "pool": 6}},
     "cut": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "patches": 16}},
     "lama": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
-    "hifi-gan": {"options": {"threads": 1, "judge_width": 4}},
+    "hifi-gan": {"batch_size": 2, "width": 2, "options": {"threads": 1, "judge_width": 1}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
 """What a network needs beside, to be small."""
