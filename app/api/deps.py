@@ -15,7 +15,7 @@ def knowledge(request: Request) -> Knowledge:
 
 
 def advisor(request: Request) -> Advisor:
-    return request.app.state.advisor  # type: ignore[no-any-return]
+    return request.app.state.advisors.now()  # type: ignore[no-any-return]
 
 
 KnowledgeDep = Annotated[Knowledge, Depends(knowledge)]

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from app.api.deps import CursorQuery, KnowledgeDep, LimitQuery
 from app.api.wire import Page, answer, csv_answer, make_cursor, page_limit, read_cursor, wants
 from app.errors import NotFound, UnknownSlug
+from app.measured import PREFIX, figure_of
 from app.vocabulary import Architecture, Benchmark, Dataset, DataType, Gpu, Kind, Licence, ReportedBy, Rule, TaskSlug
 
 router = APIRouter(prefix="/v1", tags=["knowledge"])
@@ -113,7 +114,9 @@ def benchmarks(
 
 @router.get("/benchmarks/{benchmark_id:path}", response_model=Benchmark, operation_id="get_benchmark")
 def benchmark(request: Request, benchmark_id: str, knowledge: KnowledgeDep) -> Response:
-    """One published figure."""
+    """One published figure, or one that a validation measured here."""
+    if benchmark_id.startswith(PREFIX):
+        return answer(request, figure_of(benchmark_id))
     for found in knowledge.benchmarks:
         if found.id == benchmark_id:
             return answer(request, found, cache=CACHE)

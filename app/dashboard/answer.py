@@ -57,7 +57,7 @@ def map_picture(answer: Recommendation, asked: Drawn, advisor: Advisor) -> str:
 def why_not_page(request: Request, recommendation_id: str, name: str) -> Response:
     """The page that says why one architecture is not first. Raises NotFound with the nearest names."""
     answer, knowledge = answered(recommendation_id), request.app.state.knowledge
-    found = why_not(answer, name, request.app.state.advisor)
+    found = why_not(answer, name, request.app.state.advisors.now())
     return page(
         request,
         "whynot.html",
@@ -85,7 +85,7 @@ def answer_page(
         "answer.html",
         status=422 if wrong else 200,
         wrong=wrong,
-        **map_of(answer, asked, request.app.state.advisor),
+        **map_of(answer, asked, request.app.state.advisors.now()),
         **start_of(answer, knowledge, typed),
         **context_of(answer, knowledge),
     )

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
 from app.dashboard.render import Page, page
 from app.errors import NotFound, UnknownSlug
+from app.measured import PREFIX, figure_of
+from app.recommend.sentences import MEASURED
 from app.vocabulary import Benchmark, Direction, Knowledge, TaskSlug
 
 router = APIRouter(route_class=Page, include_in_schema=False)
@@ -75,7 +78,9 @@ def evidence(
 
 @router.get("/evidence/{benchmark_id:path}")
 def figure(request: Request, benchmark_id: str) -> Response:
-    """One published figure among those measured alike."""
+    """One published figure among those measured alike; one measured here is shown by its validation."""
+    if benchmark_id.startswith(PREFIX):
+        return RedirectResponse(f"/validations/{figure_of(benchmark_id).source.removeprefix(MEASURED)}", status_code=303)
     knowledge: Knowledge = request.app.state.knowledge
     found = next((b for b in knowledge.benchmarks if b.id == benchmark_id), None)
     if found is None:

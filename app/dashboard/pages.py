@@ -45,7 +45,7 @@ def ask_submit(request: Request, fields: Typed) -> Response:
     """Asks, keeps the answer and goes to its page; a task that cannot be used comes back with what would be right."""
     state = request.app.state
     try:
-        found = ask(forms.read_task(fields), state.knowledge, state.advisor)
+        found = ask(forms.read_task(fields), state.knowledge, state.advisors.now())
     except forms.Complaints as complaints:
         return _form(request, fields, complaints)
     except AdvisorError as error:
@@ -104,7 +104,7 @@ def chart(request: Request, recommendation_id: str) -> Response:
 @router.get("/recommendations/{recommendation_id}/map.svg")
 def winners(request: Request, recommendation_id: str, drawn: MapQuery) -> Response:
     """The map of winners as a picture to embed."""
-    return picture(map_picture(answered(recommendation_id), drawn, request.app.state.advisor))
+    return picture(map_picture(answered(recommendation_id), drawn, request.app.state.advisors.now()))
 
 
 @router.get("/recommendations/{recommendation_id}/why-not")

@@ -119,6 +119,8 @@ def source(text: str) -> tuple[str, str | None]:
     if found := _THREAD.match(text):
         return f"{found[1]}#{found[2]}", f"https://github.com/{found[1]}/issues/{found[2]}"
     kind, _, rest = text.partition(":")
+    if kind == "measured":
+        return f"validation {rest}", f"/validations/{rest}"
     known = {
         "arxiv": ("arXiv:{}", "https://arxiv.org/abs/{}"),
         "doi": ("doi:{}", "https://doi.org/{}"),

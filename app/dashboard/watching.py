@@ -47,7 +47,7 @@ def create(request: Request, fields: Typed) -> Response:
     state = request.app.state
 
     def advise(task: Task) -> Recommendation:
-        return ask(task, state.knowledge, state.advisor)
+        return ask(task, state.knowledge, state.advisors.now())
 
     asked = fields.get("recommendation_id", "")
     body = {

@@ -19,6 +19,7 @@ from app.recommend.rank import FAR, Ranking, rank
 from app.recommend.recipe import Setting, setting_of
 from app.recommend.record import records_of
 from app.recommend.rules import Mask, Rules, facts_of, paths_of
+from app.recommend.sentences import measured_here
 from app.recommend.stability import fit_stability
 from app.vocabulary import (
     Architecture,
@@ -27,6 +28,7 @@ from app.vocabulary import (
     Kind,
     Knowledge,
     KnowledgeStamp,
+    Reason,
     RecipeValue,
     Recommendation,
     Record,
@@ -51,6 +53,8 @@ class Advisor:
     recipes: tuple[dict[str, RecipeValue], ...]
     rivals: dict[TaskSlug, tuple[Rival, ...]]
     records: dict[TaskSlug, Record]
+    measured: dict[tuple[TaskSlug, str], tuple[Reason, ...]]
+    """What our own runs say of an architecture on a task."""
     words: dict[str, tuple[str, ...]]
     """Paths of the task that the text of a rule speaks of."""
     sayings: dict[tuple[object, ...], tuple[Excluded, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -79,6 +83,7 @@ def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor
         recipes=completed(architectures),
         rivals=rivals_of(evidence.figures, architectures),
         records=records_of(knowledge.backtest),
+        measured=measured_here(measurements, knowledge.metrics),
         words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
     )
 

@@ -60,6 +60,9 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
 def reasons_of(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:
     """The figures of greatest weight and the rules that changed the score; `effect` is in spreads of a yardstick."""
     reasons = list(ranking.standing.task.cites(index).reasons) if ranking.standing else []
+    cited = {reason.benchmark_id for reason in reasons}
+    own = advisor.measured.get((facts["task.task"], advisor.architectures[index].slug), ()) if advisor.measured else ()
+    reasons += [reason for reason in own if reason.benchmark_id not in cited]
     for rule, mask in ranking.scoring:
         if touches(mask, index):
             reasons.append(

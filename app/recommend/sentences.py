@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from app.recommend.figures import Figures
-from app.vocabulary import Benchmark, Metric
+from app.vocabulary import Benchmark, Direction, Metric, Reason, TaskSlug
+
+MEASURED = "measured:"
+"""What the source of a figure from our own runs begins with; the validation follows."""
 
 
 def said_of(figures: Figures, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
@@ -21,6 +25,32 @@ def said_of(figures: Figures, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
     return tuple(
         said(row, names.get(row.metric, row.metric), int(p), int(c)) for row, p, c in zip(figures.rows, place, count, strict=True)
     )
+
+
+def measured_here(rows: Sequence[Benchmark], metrics: Mapping[str, Metric]) -> dict[tuple[TaskSlug, str], tuple[Reason, ...]]:
+    """What our own runs say of each architecture on each task, the last few."""
+    found: dict[tuple[TaskSlug, str], tuple[Reason, ...]] = {}
+    runs: dict[tuple[str, str, str], list[Benchmark]] = defaultdict(list)
+    for row in rows:
+        if row.source.startswith(MEASURED):
+            runs[row.source, row.metric, row.protocol].append(row)
+    for alike in runs.values():
+        for row in alike:
+            metric = metrics.get(row.metric)
+            better = [
+                r
+                for r in alike
+                if metric is not None and (r.value < row.value) == (metric.direction is Direction.MIN) and r.value != row.value
+            ]
+            text = said(row, metric.name if metric else row.metric, len(better) + 1, len(alike))
+            reason = Reason(benchmark_id=row.id, text=text, source=row.source)
+            key = (row.task, row.architecture)
+            found[key] = (*found.get(key, ()), reason)[-_LAST:]
+    return found
+
+
+_LAST = 2
+"""Own measurements named of one architecture."""
 
 
 def said(row: Benchmark, metric: str, place: int, count: int) -> str:
