@@ -34,7 +34,7 @@ def normal_init(network: nn.Module, std: float = 0.02) -> nn.Module:
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0, std)
-        elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
+        elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d) and module.affine:
             nn.init.normal_(module.weight, 1, std)
         else:
             continue
@@ -83,13 +83,40 @@ def dcgan_generator(recipe_resolution: int, channels: int, latent_dim: int, widt
 
 
 def dcgan_discriminator(
-    recipe_resolution: int, channels: int, width: int, norm: Callable[[int], nn.Module] | None = nn.BatchNorm2d
+    recipe_resolution: int, channels: int, width: int, norm: Callable[[int], nn.Module] | None = nn.BatchNorm2d, outputs: int = 1
 ) -> nn.Sequential:
-    """Strided convolutions down to 4x4 -> one logit; leaky ReLU 0.2, normalisation everywhere but in the first layer."""
+    """Strided convolutions down to 4x4 -> one logit, or more outputs; leaky ReLU 0.2, normalised in all but the first layer."""
     n = doublings(recipe_resolution)
     layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
     for _ in range(n - 1):
         layers.append(nn.Conv2d(width, width * 2, 4, 2, 1, bias=norm is None))
         width *= 2
         layers += ([norm(width)] if norm else []) + [nn.LeakyReLU(0.2, inplace=True)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * 16, outputs))
+
+
+def cnn_generator(recipe_resolution: int, channels: int, latent_dim: int, width: int) -> nn.Sequential:
+    """latent -> 4x4 -> doubled by transposed convolutions -> a last 3x3; BatchNorm, ReLU between. arXiv:1802.05957 table 3."""
+    n = doublings(recipe_resolution)
+    wide = width * 2**n
+    layers: list[nn.Module] = [nn.Linear(latent_dim, wide * 16), Reshape(wide, 4)]
+    for _ in range(n):
+        layers += [nn.ConvTranspose2d(wide, wide // 2, 4, 2, 1, bias=False), nn.BatchNorm2d(wide // 2), nn.ReLU(inplace=True)]
+        wide //= 2
+    return nn.Sequential(*layers, nn.Conv2d(wide, channels, 3, 1, 1), nn.Tanh())
+
+
+def cnn_discriminator(recipe_resolution: int, channels: int, width: int, *, norm: bool = False) -> nn.Sequential:
+    """3x3 and halving 4x4 by turns, a last 3x3 at 4x4 -> one logit; leaky ReLU 0.1, BatchNorm if `norm`. arXiv:1802.05957 table 3."""
+    layers: list[nn.Module] = []
+
+    def layer(before: int, after: int, kernel: int, stride: int) -> None:
+        layers.extend((nn.Conv2d(before, after, kernel, stride, 1), nn.BatchNorm2d(after) if norm else nn.Identity()))
+        layers.append(nn.LeakyReLU(0.1, inplace=True))
+
+    for _ in range(doublings(recipe_resolution)):
+        layer(channels, width, 3, 1)
+        layer(width, width, 4, 2)
+        channels, width = width, 2 * width
+    layer(channels, width, 3, 1)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * 16, 1))

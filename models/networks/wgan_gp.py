@@ -1,7 +1,8 @@
 """WGAN-GP, Gulrajani et al. 2017, arXiv:1704.00028.
 
 Algorithm 1: lambda 10, five critic updates a generator update, Adam 1e-4 with betas 0 and 0.9, batch 64. Section 5.1's DCGAN bodies;
-section 4: no BatchNorm in the critic, since the penalty is on each sample's own gradient. Any power of two from 8 px on.
+section 4: no BatchNorm in the critic, since the penalty is on each sample's own gradient. Any power of two from 8 px on;
+`options: {body: resnet}` is section 5.4's for CIFAR-10.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from torch import Tensor
 from models import losses
 from models.adversary import Adversary, Judge, duel
 from models.augment import augmentation
+from models.bodies import bodies
 from models.contract import Recipe
 from models.data.dataset import Dataset
-from models.parts import dcgan_discriminator, dcgan_generator, normal_init, normal_latent
+from models.parts import normal_latent
 
 TASKS = ("unconditional-image",)
 DEFAULTS = {
@@ -35,8 +37,7 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
 
     return duel(
         recipe,
-        normal_init(dcgan_generator(recipe.resolution, recipe.channels, recipe.latent_dim, recipe.width)),
-        dcgan_discriminator(recipe.resolution, recipe.channels, recipe.width, norm=None),
+        *bodies(recipe, "dcgan", "no"),
         latent=normal_latent,
         d_loss=losses.wasserstein_d,
         g_loss=losses.linear_g,

@@ -77,7 +77,7 @@ def test_every_parameter_gets_a_gradient(architecture: str) -> None:
     steepest = dict[str, float]()
     for phase in range(len(game.adversary.phases)):
         game.phase = phase
-        tiny.moved(game, 2)
+        tiny.moved(game, 4)  # a gain that starts at 0 lets nothing through at first
         for key, weight in weights.items():
             if weight.grad is not None:
                 steepest[key] = max(steepest.get(key, 0.0), float(weight.grad.abs().max()))
@@ -141,4 +141,6 @@ def test_it_learns_a_tiny_set(architecture: str) -> None:
     for step in range(steps):
         game.enter_phase(step / steps)
         game.play(step / steps)
+        if step % 50 == 49 and distance() < 0.6 * before:
+            return
     assert distance() < 0.6 * before
