@@ -37,6 +37,11 @@ class EffLite0(nn.Module):
         self.requires_grad_(False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @classmethod
+    def found(cls) -> EffLite0:
+        """The network with the weights of its package."""
+        return cls()
+
     def forward(self, pixels: Tensor) -> Tensor:
         x = self._stem(pixels)
         for block in self.blocks:

@@ -1,8 +1,9 @@
-"""Kernel inception distance (arXiv:1801.01401) with EfficientNet-Lite0 features, and precision/recall from the same features."""
+"""Kernel inception distance (arXiv:1801.01401), and precision and recall from the same features."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,44 +11,46 @@ from torch import Tensor
 
 from models.data.dataset import BadData, Dataset
 from models.metrics.features import EffLite0
+from models.metrics.inception import Inception
+from models.metrics.manifold import precision, recall
 from models.metrics.measured import Measured
 
 LEAST = 250
 """Below this many samples the figure orders broken sets wrongly (a missing class goes unseen); none is given."""
 MOST = 10_000
 REPLICATES = 100
-NEIGHBOURS = 3
 
 
-class KidEffLite0:
-    """KID on the features of images at 112 px: unbiased, so it may be below zero; 0 is a perfect match.
+class Kid:
+    """KID on the features of a network: unbiased, so it may be below zero; 0 is a perfect match.
 
     At most `samples` generated images against at most as many held-out ones. Raises BadData below 250 of
     either, ValueError above 10,000.
     """
 
-    name = "kid_efflite0_112"
+    name: ClassVar[str]
+    network: ClassVar[type[EffLite0 | Inception]]
     direction = "min"
 
     def __init__(self, dataset: Dataset, samples: int, device: torch.device) -> None:
         if samples > MOST:
             raise ValueError(f"{self.name} takes at most {MOST} samples, not {samples}: it compares every pair")
         self.samples = samples
-        real = dataset.reference["image"][:samples]
+        real = dataset.reference[dataset.output][:samples]
         if min(len(real), samples) < LEAST:
             raise BadData(f"{self.name} needs {LEAST} samples, here are {min(len(real), samples)}; `metric: none` trains without")
-        self._network = EffLite0().to(device)
+        self._network = self.network.found().to(device)
         self._uncast = dataset.uncast
         self._real = self._network.of([real])
-        seen = dataset.fields["image"][:samples] if dataset.reference_held_out else real[:0]
+        seen = dataset.fields[dataset.output][:samples] if dataset.reference_held_out else real[:0]
         self.floor = kid(self._network.of([seen]), self._real) if len(seen) >= LEAST else None
 
     def __call__(self, batches: Iterable[Tensor]) -> Measured:
         fake = self._network.of(self._uncast(batch) for batch in batches)
         values = replicates(fake, self._real)
         low, high = np.quantile(values, (0.025, 0.975))
-        precision, recall = precision_recall(fake, self._real)
-        beside = {f"precision_k{NEIGHBOURS}_efflite0_112": precision, f"recall_k{NEIGHBOURS}_efflite0_112": recall}
+        features = self.name.removeprefix("kid_")
+        beside = {f"{f.__name__}_k3_{features}": float(f(fake, self._real).mean()) for f in (precision, recall)}
         value = kid(fake, self._real)
         return Measured(
             value=value,
@@ -56,6 +59,18 @@ class KidEffLite0:
             replicates=tuple(values.tolist()),
             beside=beside,
         )
+
+
+class KidEffLite0(Kid):
+    name = "kid_efflite0_112"
+    network = EffLite0
+
+
+class KidInception(Kid):
+    """With the network of published figures, where its weights are found."""
+
+    name = "kid_inception"
+    network = Inception
 
 
 def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -89,18 +104,3 @@ def _weighted(fake: np.ndarray, real: np.ndarray, u: np.ndarray, v: np.ndarray) 
     across = np.einsum("ri,ri->r", u @ kernel(fake, real), v) / (u.sum(1) * v.sum(1))
     values: np.ndarray = within(fake, u) + within(real, v) - 2 * across
     return values
-
-
-def precision_recall(fake: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """Part of fakes inside the real manifold and of reals inside the fake one, k-nearest-neighbour balls, arXiv:1904.06991."""
-
-    def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        squares: np.ndarray = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-        return squares
-
-    def radii(x: np.ndarray) -> np.ndarray:
-        ball: np.ndarray = np.partition(distances(x, x), k, axis=1)[:, k]
-        return ball
-
-    apart = distances(fake, real)
-    return float((apart <= radii(real)).any(1).mean()), float((apart <= radii(fake)[:, None]).any(0).mean())

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.metrics.kid import KidEffLite0, kid, precision_recall, replicates
+from models.metrics.kid import KidEffLite0, kid, replicates
 from tests.models import tiny
 
 CPU = torch.device("cpu")
@@ -46,14 +46,6 @@ def test_replicates_surround_the_figure_and_pair_between_runs() -> None:
     assert np.array_equal(one, replicates(good, real))
     # The reference is resampled alike for both, so its noise cancels in the difference.
     assert (two - one).std() < np.hypot(one.std(), two.std())
-
-
-def test_precision_falls_outside_and_recall_falls_when_modes_are_missing() -> None:
-    real = np.concatenate([features(100, 0), features(100, 1, 8.0)])
-    assert precision_recall(features(200, 2, 30.0), real) == (0.0, 0.0)
-    precision, recall = precision_recall(features(200, 3), real)
-    assert precision > 0.8
-    assert 0.3 < recall < 0.6
 
 
 def test_kid_on_images_orders_worse_and_worse_sets() -> None:
