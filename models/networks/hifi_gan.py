@@ -174,19 +174,16 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
         return made
 
     def discriminate(turn: Turn) -> Tensor:
-        real, fake = judges(turn.real["wave"])[0], judges(fakes(turn).detach())[0]
-        return sum(
-            ((1 - r.float()).square().mean() + f.float().square().mean() for r, f in zip(real, fake, strict=True)),
-            torch.zeros(()),
-        )
+        logits = [one.float().chunk(2) for one in judges(torch.cat((turn.real["wave"], fakes(turn).detach())))[0]]
+        return torch.stack([(1 - real).square().mean() + fake.square().mean() for real, fake in logits]).sum()
 
     def generate(turn: Turn) -> Tensor:
         wave = fakes(turn)
         logits, inner = judges(wave)
         with torch.no_grad():
             _, wanted = judges(turn.real["wave"])
-        adversarial = sum(((1 - f.float()).square().mean() for f in logits), torch.zeros(()))
-        matching = sum((l1_loss(f.float(), r.float()) for f, r in zip(inner, wanted, strict=True)), torch.zeros(()))
+        adversarial = torch.stack([(1 - one.float()).square().mean() for one in logits]).sum()
+        matching = torch.stack([l1_loss(own.float(), real.float()) for own, real in zip(inner, wanted, strict=True)]).sum()
         return adversarial + 2 * matching + 45 * l1_loss(bands.log_mel(wave[:, 0]), turn.real["mel"])
 
     def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:

@@ -147,8 +147,8 @@ def test_hifi_gan_learns_to_follow_the_mel_bands() -> None:
     game = tiny.game(tiny.recipe("hifi-gan", batch_size=4, width=4, **rates))
     metric = MelDistance(game.dataset, 60, CPU)
     before = metric([tiny.pictures(game, 60)]).value
-    tiny.moved(game, 50)
-    assert metric([tiny.pictures(game, 60)]).value < 0.6 * before
+    tiny.moved(game, 20)
+    assert metric([tiny.pictures(game, 60)]).value < 0.75 * before
 
 
 def test_wavegan_comes_nearer_to_four_sounds() -> None:
@@ -164,4 +164,4 @@ def test_wavegan_comes_nearer_to_four_sounds() -> None:
 
     before = distance()
     tiny.moved(game, 150)
-    assert distance() < 0.8 * before
+    assert distance() < 0.85 * before
