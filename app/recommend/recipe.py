@@ -26,8 +26,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "round": ro
 _PUBLISHED = ("optimizer", "lr_g", "lr_d", "betas", "batch_size", "d_steps_per_g", "ema", "total")
 _DESIGN = ("loss", "regularisation", "normalisation", "generator_activation", "discriminator_activation", "depth", "augmentation")
 _NAMES = ("resolution", "samples", "classes", "channels", "length", "columns")
-FIXED_GB = 1.0
-"""Networks, optimisers and context; the rest of a GPU's memory grows with the images per pass."""
+FIXED_GB = 0.5
+"""What published peaks tend to without images; the rest of a GPU's memory grows with the images per pass."""
 
 
 def formula(text: str) -> Formula:

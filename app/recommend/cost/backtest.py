@@ -17,7 +17,8 @@ import numpy as np
 
 from app.recommend.cost.cases import Case, document_of, lexicon_of, usable, work_of
 from app.recommend.cost.law import Law
-from app.recommend.cost.terms import FIXED_GB, memory_rows, time_rows
+from app.recommend.cost.terms import memory_rows, time_rows
+from app.recommend.recipe import FIXED_GB
 from app.vocabulary import Cost, Knowledge
 
 Z90 = 1.6449

@@ -8,11 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.vocabulary import Architecture, Cost, Gpu, Knowledge
+from app.vocabulary import Architecture, Cost, DataType, Gpu, Knowledge
 
 _VENDOR = {"nvidia", "geforce", "tesla", "amd", "gpu"}
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _SLUG = re.compile(r"[^a-z0-9]+")
+_UNITS = {
+    DataType.IMAGE: "image",
+    DataType.TABULAR: "table-row",
+    DataType.AUDIO: "audio-segment",
+    DataType.TIME_SERIES: "sequence",
+}
 USUAL = 120.0
 """GFLOPs of one image through generator and discriminator at 256 pixels, of the usual design; grows with R ** GROWTH."""
 GROWTH = 0.8
@@ -107,6 +113,16 @@ class Lexicon:
             source=row.source,
             config=f"{row.config}/{row.dataset}",
         )
+
+    def unit(self, card: Architecture) -> str:
+        """What is counted in training this design."""
+        return self.units.get(card.slug) or _UNITS.get(card.data_types[0], str(card.data_types[0]))
+
+    def of(self, card: Architecture, variant: str = "", resolution: int | None = None) -> Case:
+        """A design at a resolution, in a new publication; how it is trained is unknown."""
+        unit = self.unit(card)
+        gflops = self.compute(card.slug, variant, resolution) if unit == "image" else None
+        return Case(card.slug, card.family, line_of(card.family), variant, unit, resolution, gflops=gflops)
 
     def compute(self, architecture: str, variant: str, resolution: int | None) -> float | None:
         """GFLOPs of one image forward through both networks, scaled from the nearest resolution known."""

@@ -1,9 +1,9 @@
 """The cost of every architecture at once, for the ranking: log-linear in resolution and GPU speed, effects of family and design.
 
-    log GPU-hours      = c + family + design + slope log2(R / 256) - log speed of the GPU, arithmetic and bandwidth over a V100's
-    log GB per image   = c + family + design + slope log2(R / 256)
+    log GPU-hours = c + family + design + slope log2(R / 256) - log speed of the GPU, arithmetic and bandwidth over a V100's
 
-The slopes are estimated from the rows. A design without a row of its own or of its family stays unknown.
+Hours are those of whole published trainings; a design without one of its own or of its family stays unknown. Memory is by the law
+of memory.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.recommend.cost.predict import Predictor, fit_predictor
+from app.recommend.cost.sweep import log_per_image, parabolas
 from app.recommend.cost.terms import log_speed
 from app.recommend.linear import Array, Effects, Level, fit_effects
 from app.recommend.recipe import FIXED_GB
@@ -27,6 +28,8 @@ _CITED = 3
 _REFERENCE = "V100"
 """The GPU of an estimate where the task names none."""
 _FITTED = "log-linear fit of published GPU-hours over resolution, GPU speed, family and design"
+_IMAGES = 8
+"""Images per pass at which the ranking asks for memory; an image more or less counts in proportion."""
 _NOTHING = "no published training time of this design or its family"
 _UNKNOWN = Interval(low=None, expected=None, high=None)
 
@@ -50,8 +53,8 @@ class Costs:
 
     def log_gb_per_image(self, resolution: int | None) -> tuple[Array, Array]:
         """Natural log of GB per image in a pass, and its standard deviation; NaN where unknown."""
-        mean, sd = self.memory.at(np.array([1.0, _octaves(resolution)]))
-        return np.where(self.memory_known, mean, np.nan), np.hypot(sd, self.memory.noise)
+        mean, sd = log_per_image(self.memory, _octaves(resolution))
+        return np.where(self.memory_known, mean - math.log(_IMAGES), np.nan), sd
 
 
 def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Costs:
@@ -59,7 +62,6 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
     named = {name: g for g in knowledge.gpus.values() for name in (g.alias or "").split("|") if name}
     gpus = named | dict(knowledge.gpus)
     hours: list[tuple[str, int | None, Gpu | None, float, str]] = []
-    memory: list[tuple[str, int | None, float]] = []
     for row in knowledge.costs:
         gpu = gpus.get(row.gpu_type or "")
         count = row.gpus or 1
@@ -68,8 +70,6 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
             total = row.sec_per_kimg * row.train_kimg_total * count / 3600
         if total:
             hours.append((row.architecture, row.resolution, gpu, total, row.source))
-        if row.gpu_mem_gb_peak and row.batch_per_gpu and row.gpu_mem_gb_peak > 1.2 * FIXED_GB and row.unit == "image":
-            memory.append((row.architecture, row.resolution, (row.gpu_mem_gb_peak - FIXED_GB) / row.batch_per_gpu))
     for figure in knowledge.benchmarks:
         if figure.gpu_hours:
             known = gpus.get(figure.gpu_type or "")
@@ -77,32 +77,31 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
     family = {a.slug: a.family for a in knowledge.architectures.values()}
     slugs, families = [a.slug for a in architectures], [a.family for a in architectures]
 
-    def effects(names: list[str], x: Array, y: Array, wide: list[float], noise: float) -> Effects:
-        levels = [
-            Level(["all"] * len(names), ["all"] * len(slugs), [10.0] * len(wide)),
-            Level([family.get(n, n) for n in names], families, wide),
-            Level(names, slugs, [w / 2 for w in wide]),
-        ]
-        return fit_effects(x, y, levels, noise)
-
+    names = [h[0] for h in hours]
+    levels = [
+        Level(["all"] * len(names), ["all"] * len(slugs), [10.0, 10.0]),
+        Level([family.get(n, n) for n in names], families, [1.5, 0.3]),
+        Level(names, slugs, [0.75, 0.15]),
+    ]
     x_hours = np.array([[1.0, _octaves(r)] for _, r, _, _, _ in hours]).reshape(-1, 2)
     y_hours = np.array([math.log(h) + log_speed(g) for _, _, g, h, _ in hours])
-    x_memory = np.array([[1.0, _octaves(r)] for _, r, _ in memory]).reshape(-1, 2)
-    timed, weighed = {h[0] for h in hours}, {m[0] for m in memory}
-    kin_timed, kin_weighed = {family.get(n) for n in timed}, {family.get(n) for n in weighed}
+    timed = set(names)
+    kin = {family.get(n) for n in timed}
+    predictor = fit_predictor(knowledge)
+    cases = [replace(predictor.lexicon.of(a), images=float(_IMAGES)) for a in architectures]
     by_slug: dict[str, list[str]] = defaultdict(list)
     by_family: dict[str, list[str]] = defaultdict(list)
     for name, *_, source in hours:
         by_slug[name].append(source)
         by_family[family.get(name, name)].append(source)
     return Costs(
-        hours=effects([h[0] for h in hours], x_hours, y_hours, [1.5, 0.3], 0.6),
-        memory=effects([m[0] for m in memory], x_memory, np.log([m[2] for m in memory]), [1.0, 0.2], 0.3),
-        hours_known=np.array([a.slug in timed or a.family in kin_timed for a in architectures], bool),
-        memory_known=np.array([a.slug in weighed or a.family in kin_weighed for a in architectures], bool),
+        hours=fit_effects(x_hours, y_hours, levels, 0.6),
+        memory=parabolas(predictor.memory, cases),
+        hours_known=np.array([a.slug in timed or a.family in kin for a in architectures], bool),
+        memory_known=np.array([case.unit in predictor.units[1] for case in cases], bool),
         sources=tuple(tuple(dict.fromkeys(by_slug.get(a.slug) or by_family[a.family]))[:_CITED] for a in architectures),
         gpus=gpus,
-        predictor=fit_predictor(knowledge),
+        predictor=predictor,
     )
 
 

@@ -113,6 +113,18 @@ class Law:
                 found[name].setdefault(label, []).append(place)
         return {name: {label: np.array(p, np.intp) for label, p in of.items()} for name, of in found.items()}
 
+    @cached_property
+    def effects(self) -> Array:
+        """Posterior mean of every effect, less its prior mean."""
+        effects: Array = self.reach @ (self.inverse @ self.rest)
+        return effects
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Posterior covariance of the effects."""
+        covariance: Array = np.diag(self.rows.variance) - self.reach @ self.inverse @ self.reach.T
+        return covariance
+
     def predict(self, case: Case) -> tuple[float, float, Array]:
         """Mean, standard deviation of one figure, and the weight of every row kept.
 

@@ -14,8 +14,9 @@ from app.recommend.cost.cases import Case, Lexicon, lexicon_of, usable, work_of
 from app.recommend.cost.law import Law
 from app.recommend.cost.ledger import Pair, correction
 from app.recommend.cost.roofline import Traced, traced
-from app.recommend.cost.terms import FIXED_GB, memory_rows, time_rows
+from app.recommend.cost.terms import memory_rows, time_rows
 from app.recommend.linear import Array
+from app.recommend.recipe import FIXED_GB
 from app.vocabulary import (
     Architecture,
     Behind,

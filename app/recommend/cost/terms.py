@@ -15,10 +15,9 @@ import numpy as np
 from app.recommend.cost.cases import Case
 from app.recommend.cost.law import Prior, Rows, Term
 from app.recommend.linear import Array
+from app.recommend.recipe import FIXED_GB
 from app.vocabulary import Gpu
 
-FIXED_GB = 0.5
-"""Networks, optimiser and workspace: what the memory of a pass without images tends to over the shipped rows."""
 _CHIP = re.compile(r" (SXM|PCIe|NVL|\d+ ?GB|\().*")
 _BATCH = 8
 _MOST = 64
