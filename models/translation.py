@@ -146,3 +146,55 @@ def factor(data: Dataset) -> int:
     if times.bit_count() != 1:
         raise ValueError(f"the factor of super-resolution must be a power of two, not {times}")
     return times
+
+
+class ResNet(nn.Module):
+    """Two halvings, residual blocks, two doublings, arXiv:1703.10593 appendix 7.2. NxCxSxS -> NxCxSxS in -1..1."""
+
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
+        super().__init__()
+        first = nn.Conv2d(channels, width, 7, 1, 3, bias=False, padding_mode="reflect")
+        self.head = nn.Sequential(first, norm(width), nn.ReLU())
+        self.down = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(wide, 2 * wide, 3, 2, 1, bias=False), norm(2 * wide), nn.ReLU())
+            for wide in (width, 2 * width)
+        )
+        self.blocks = nn.ModuleList(Residual(4 * width) for _ in range(blocks))
+        up = []
+        for wide in (4 * width, 2 * width):
+            up += [nn.ConvTranspose2d(wide, wide // 2, 3, 2, 1, output_padding=1, bias=False), norm(wide // 2), nn.ReLU()]
+        self.tail = nn.Sequential(*up, nn.Conv2d(width, channels, 7, 1, 3, padding_mode="reflect"), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.tail(self.encoded(x)[-1])
+        return y
+
+    def encoded(self, x: Tensor) -> list[Tensor]:
+        """The image, what follows each halving, and what follows each block."""
+        found = [x]
+        x = self.head(x)
+        for layer in (*self.down, *self.blocks):
+            x = layer(x)
+            found.append(x)
+        return found
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions, added to what comes in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+
+        def conv() -> nn.Conv2d:
+            return nn.Conv2d(width, width, 3, 1, 1, bias=False, padding_mode="reflect")
+
+        self.body = nn.Sequential(conv(), norm(width), nn.ReLU(), conv(), norm(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.body(x)
+        return x + y
+
+
+def residual_blocks(recipe: Recipe) -> int:
+    """`options.blocks`, else nine from 256 px on and six below, as arXiv:1703.10593 section 4 has it."""
+    return max(1, int(option(recipe, "blocks", 9 if recipe.resolution >= 256 else 6)))

@@ -16,12 +16,12 @@ from torch import Tensor
 from models.data.dataset import BadData, Images
 from models.data.folder import FORMATS, MOST_BROKEN, MOST_BYTES, MOST_PIXELS, fitted, image_files, read_image
 
-INPUT_FIRST = (("input", "target"), ("a", "b"))
-"""Names of the two folders, whatever their case; others are taken in alphabetical order."""
-
 
 def read_pairs(folder: Path, resolution: int, channels: int) -> tuple[Tensor, Images]:
-    """Inputs as uint8 NxCxSxS, and the targets. Raises BadData when nothing pairs, or more than a tenth is broken."""
+    """Inputs as uint8 NxCxSxS, and the targets; of two folders the first by name holds the inputs.
+
+    Raises BadData when nothing pairs, or more than a tenth is broken.
+    """
     if not folder.is_dir():
         raise BadData(f"{folder} is not a folder")
     files = list(image_files(folder))
@@ -32,7 +32,7 @@ def read_pairs(folder: Path, resolution: int, channels: int) -> tuple[Tensor, Im
         return _read([(path,) for path in files], lambda path: _halves(path, resolution, channels))
     if len(inside) != 2:
         raise BadData(f"{folder} holds {len(inside)} folders with images ({', '.join(sorted(inside)[:5])}); pairs need two")
-    first, second = _ordered(inside)
+    first, second = sorted(inside, key=str.lower)
     by_name = [
         {path.relative_to(folder / side).with_suffix(""): path for path in image_files(folder / side)} for side in (first, second)
     ]
@@ -45,16 +45,6 @@ def read_pairs(folder: Path, resolution: int, channels: int) -> tuple[Tensor, Im
     )
     images.skipped += [f"{name} has no partner" for name in sorted(set(by_name[0]) ^ set(by_name[1]))]
     return given, images
-
-
-def _ordered(names: set[str]) -> tuple[str, str]:
-    """The folder of inputs, then that of targets."""
-    lower = {name.lower(): name for name in names}
-    for first, second in INPUT_FIRST:
-        if {first, second} == set(lower):
-            return lower[first], lower[second]
-    one, other = sorted(names)
-    return one, other
 
 
 def _halves(path: Path, resolution: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
