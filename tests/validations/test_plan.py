@@ -133,3 +133,25 @@ def test_a_baseline_that_is_trained_gets_the_time_and_the_noise_of_a_candidate()
     assert baseline["seed_noise"] == candidate["seed_noise"] == 0.05
     assert baseline["recipe"]["lr_g"] == candidate["recipe"]["lr_g"] == 0.01
     assert any("rollouts 16 -> 4" in line for line in made["scaled"])
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "data_set", "slug"),
+    [
+        ("molecule-graph", "graph", "nci-small", "molgan"),
+        ("voxel-3d", "voxel", "digits-relief", "gan-3d"),
+        ("point-cloud", "point-cloud", "digits-points", "r-gan"),
+        ("audio-waveform", "audio", "spoken-characters", "wavegan"),
+        ("audio-vocoder", "audio", "spoken-characters", "hifi-gan"),
+    ],
+)
+def test_a_network_of_another_kind_of_data_is_scaled_as_it_says_itself(task: str, kind: str, data_set: str, slug: str) -> None:
+    from app.validations.known import datasets, defaults, on_cpu
+
+    asked = {"task": task, "data": {"type": kind}}
+    made = planned(task=asked, dataset=data_set, architectures=[slug], budget={"max_seconds": 60})
+    recipe = made["runs"][1]["recipe"]
+    stated = {**defaults(slug), **on_cpu(slug)}
+    assert {name: recipe[name] for name in stated} == stated
+    assert recipe["task"] == task and recipe["length"] == (datasets()[data_set].get("length") or 0)
+    assert made["runs"][0]["architecture"] not in trainable() and made["metric"] == made["runs"][0]["recipe"]["metric"]
