@@ -1,6 +1,6 @@
-"""The trivial baseline for images: one multivariate normal over pixels, fitted to at most 2,000 training images along their 256
-principal axes and sampled. It has no moves, so the loop measures it and is done. A network that does not beat it has learnt nothing
-but means and covariances.
+"""The trivial baseline for images: a multivariate normal over pixels, one for each class where there are classes, fitted to at most
+2,000 training images along their 256 principal axes and sampled. It has no moves, so the loop measures it and is done. A network that
+does not beat it has learnt nothing but means and covariances.
 """
 
 from __future__ import annotations
@@ -19,36 +19,44 @@ MOST_SAMPLES = 2000
 
 
 class PixelGaussian(nn.Module):
-    """N x AXES standard normal -> images."""
+    """N x AXES standard normal, and labels N, -> images; classes that were not seen are grey."""
 
     mean: Tensor
     axes: Tensor
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
         super().__init__()
         self.shape = shape
         size = int(torch.tensor(shape).prod())
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("axes", torch.zeros(AXES, size))
+        self.register_buffer("mean", torch.zeros(classes, size))
+        self.register_buffer("axes", torch.zeros(classes, AXES, size))
 
     def fit(self, batch: Batch) -> None:
         x = batch["image"][:MOST_SAMPLES].flatten(1).double()
-        mean = x.mean(0)
-        _, scale, axes = torch.linalg.svd((x - mean) / max(len(x) - 1, 1) ** 0.5, full_matrices=False)
-        kept = min(AXES, len(scale))
-        self.mean.copy_(mean)
-        self.axes[:kept] = (scale[:kept, None] * axes[:kept]).to(self.axes)
+        of = batch["label"][: len(x)] if len(self.mean) > 1 else torch.zeros(len(x), dtype=torch.long, device=x.device)
+        for c in range(len(self.mean)):
+            each = x[of == c]
+            if not len(each):
+                continue
+            self.mean[c] = each.mean(0)
+            _, scale, axes = torch.linalg.svd((each - each.mean(0)) / max(len(each) - 1, 1) ** 0.5, full_matrices=False)
+            kept = min(AXES, len(scale))
+            self.axes[c, :kept] = (scale[:kept, None] * axes[:kept]).to(self.axes)
 
-    def forward(self, latent: Tensor) -> Tensor:
-        pixels: Tensor = self.mean + latent @ self.axes
+    def forward(self, latent: Tensor, label: Tensor) -> Tensor:
+        pixels = torch.empty(len(latent), self.mean.shape[1], device=latent.device)
+        for c in range(len(self.mean)):
+            pixels[label == c] = self.mean[c] + latent[label == c] @ self.axes[c]
         return pixels.clamp(-1, 1).view(len(latent), *self.shape)
 
 
 def build(recipe: Recipe, data: Dataset) -> Adversary:
-    gaussian = PixelGaussian((recipe.channels, recipe.resolution, recipe.resolution))
+    gaussian = PixelGaussian((recipe.channels, recipe.resolution, recipe.resolution), max(1, recipe.classes))
 
     def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
-        images: Tensor = networks["generator"](torch.randn(n, AXES, generator=generator).to(gaussian.mean.device))
+        device = gaussian.mean.device
+        label = given.get("label", torch.zeros(n, dtype=torch.long, device=device))
+        images: Tensor = networks["generator"](torch.randn(n, AXES, generator=generator).to(device), label)
         return images
 
     return Adversary(networks={"generator": gaussian}, players={}, phases=(), sample=sample, averaged=(), begin=gaussian.fit)

@@ -22,6 +22,15 @@ SPLIT_SEED = 20
 """One split for every run of every recipe."""
 
 
+class Labelled(Dataset):
+    """Images that are made for a label."""
+
+    def picture(self, samples: Tensor, path: Path) -> None:
+        """The samples of each label beside one another."""
+        label = self.reference["label"]
+        super().picture(samples.cpu()[label[torch.arange(len(samples)) % len(label)].argsort(stable=True)], path)
+
+
 def load(recipe: Recipe) -> Dataset:
     """Images, and labels where there are any. Raises BadData for an unknown slug, too few images, or classes it does not have."""
     images = source(recipe)
@@ -36,7 +45,7 @@ def load(recipe: Recipe) -> Dataset:
     found = 0 if images.labels is None else int(images.labels.max()) + 1
     if recipe.classes not in (0, found):
         raise BadData(f"the recipe wants {recipe.classes} classes, {recipe.dataset} has {found}")
-    return Dataset(
+    return (Labelled if recipe.classes else Dataset)(
         slug=recipe.dataset,
         sha256=images.sha256,
         fields=fields,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PAIRED = ("image-pair", "super-resolution", "inpainting")
 METRICS = {
     "kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image", "image-unpaired")),
+    "kid_by_class_efflite0_112": ("models.metrics.by_class", "KidByClass", ("image",)),
     "kid_inception": ("models.metrics.kid", "KidInception", ("image",)),
     "fid2k_efflite0_112": ("models.metrics.frechet", "FidEffLite0", ("image",)),
     "fid2k_inception": ("models.metrics.frechet", "FidInception", ("image",)),
