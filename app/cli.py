@@ -74,9 +74,11 @@ def recommend(
     licence: str | None = None,
     top_k: int | None = None,
     not_first: Annotated[str | None, typer.Option("--why-not", help="An architecture: why it is not the first choice.")] = None,
+    policy: Annotated[list[Path] | None, typer.Option(help="A file with rules of your own; docs/policies.md.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
     """The answer, without a server."""
+    from app import policies
     from app.answers import ask, why_not
     from app.knowledge.load import load
     from app.recommend import fit
@@ -87,9 +89,9 @@ def recommend(
     )
     budget = dict(gpu=gpu, gpu_hours=gpu_hours, memory_gb=memory_gb, usd=usd)
     given: dict[str, Any] = {"task": task, "data": data, "budget": budget, "constraints": {"licence": licence}, "top_k": top_k}
-    knowledge = load()
+    knowledge = policies.in_force(load(), policy or ())
     asked = read_task(file, _given(given))
-    advisor = fit(knowledge)
+    advisor = policies.prove(fit(knowledge), policy or ())
     answer = ask(asked, knowledge, advisor)
     reason = why_not(answer, not_first, advisor) if not_first is not None else None
     if json:

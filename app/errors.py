@@ -3,7 +3,8 @@
 AdvisorError                 500  internal
 |- BadRequest                400  malformed
 |- Unprocessable             422  invalid, with a pointer to every field at fault
-|   `- UnknownSlug           422  unknown_slug, with the nearest known one
+|   |- UnknownSlug           422  unknown_slug, with the nearest known one
+|   `- PolicyError           422  invalid_policy, with file and line of each mistake
 |- NotFound                  404  not_found
 |- Conflict                  409  conflict
 |- TooLarge                  413  too_large
@@ -79,6 +80,12 @@ class UnknownSlug(Unprocessable):
         detail = f"{slug!r} is not known{hint}"
         allowed = near or known[:20]
         super().__init__(detail, [FieldProblem(pointer=pointer, code="unknown_slug", detail=detail, allowed=allowed)])
+
+
+class PolicyError(Unprocessable):
+    """A policy file that cannot be used."""
+
+    code, title = "invalid_policy", "A policy cannot be used"
 
 
 class NotFound(AdvisorError):

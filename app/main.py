@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app import policies
 from app.api import advisor, datasets, estimates, health, knowledge, ledger, problems, recommendations, validations
 from app.api.middleware import Edge
 from app.dashboard import pages
@@ -23,9 +24,10 @@ with memory, time and money, and a training run that checks it."""
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Loads the knowledge and refuses to serve a database that holds another one."""
-    app.state.knowledge = load()
-    require(app.state.knowledge)
-    app.state.advisors = Advisors(fit(app.state.knowledge))
+    shipped = load()
+    require(shipped)
+    app.state.knowledge = policies.in_force(shipped)
+    app.state.advisors = Advisors(policies.prove(fit(app.state.knowledge)))
     yield
 
 

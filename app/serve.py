@@ -11,9 +11,10 @@ import time
 
 import uvicorn
 
-from app import db
+from app import db, policies
 from app.knowledge.load import load
 from app.knowledge.sync import stamp, sync
+from app.recommend import fit
 from app.settings import settings
 
 log = logging.getLogger("gan_advisor")
@@ -58,6 +59,8 @@ class Workers:
 
 def prepare() -> None:
     """Migrates, and fills an empty database with the shipped knowledge. A filled one is left for `knowledge sync`."""
+    if settings().policies is not None:  # said here, where a mistake in one is a message and not a stack
+        policies.prove(fit(policies.in_force(load())))
     db.upgrade()
     if stamp() is None:
         sync(load())

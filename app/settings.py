@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=0, le=64, description="Worker processes that `serve` starts.")
     data_folders: tuple[Path, ...] = Field((), description="Folders whose data sets a validation may name by path.")
+    policies: Path | None = Field(None, description="Folder with a team's own rules, *.yaml; see docs/policies.md.")
     max_run_seconds: float = Field(7200.0, gt=0, description="Largest budget.max_seconds a validation may ask for.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
     max_upload_bytes: int = Field(10_000_000_000, gt=0, description="Largest data set that may be uploaded.")

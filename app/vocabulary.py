@@ -438,7 +438,7 @@ class Effect(Word):
 
     exclude: bool | None = Field(None, description="The architecture cannot do this task.")
     score: float | None = Field(
-        None, ge=-1, le=1, description="Added to the architecture's score, in standard deviations of quality."
+        None, ge=-2, le=2, description="Added to the architecture's score, in standard deviations of quality."
     )
     stability: float | None = Field(None, ge=-1, le=1, description="Added to the architecture's stability.")
     advise: str | None = Field(None, description="A sentence beside the ranking.")
@@ -457,7 +457,7 @@ class Golden(Word):
 class Rule(Word):
     """When, then, because, source. `text` is the sentence an answer shows; {braces} are filled from task and architecture."""
 
-    id: Slug
+    id: str = Field(pattern=r"^(policy/)?[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)
     topic: Slug
     when: dict[str, Test] = Field(
         description="Every condition must hold; keys are task.*, data.*, budget.*, constraints.*, architecture.*."
@@ -486,6 +486,8 @@ class Knowledge:
     trainable: frozenset[str]
     profiles: tuple[Profile, ...] = ()
     backtest: Backtest | None = None
+    policies: str = ""
+    """Digest of the policy files whose rules are among `rules`; empty without any."""
 
 
 # ------------------------------------------------------------------ the recommendation
@@ -600,6 +602,7 @@ class KnowledgeStamp(Word):
 
     version: str
     sha256: str
+    policies: str | None = Field(None, description="Digest of the policies in force; null without any.")
 
 
 class Recommendation(Word):

@@ -133,7 +133,7 @@ def rules(
     return listing(request, found, "id", Rule, {"l": "r", "t": topic}, limit, cursor)
 
 
-@router.get("/rules/{rule_id}", response_model=Rule, operation_id="get_rule")
+@router.get("/rules/{rule_id:path}", response_model=Rule, operation_id="get_rule")
 def rule(request: Request, rule_id: str, knowledge: KnowledgeDep) -> Response:
     """One rule."""
     for found in knowledge.rules:

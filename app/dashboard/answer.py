@@ -134,7 +134,7 @@ def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
         **behind_of(knowledge),
         "again": query_of(answer.task, answer.assumptions),
         "others": [a.slug for a in knowledge.architectures.values() if answer.task.task in a.tasks],
-        "stale": answer.knowledge.sha256 != knowledge.sha256,
+        "stale": (answer.knowledge.sha256, answer.knowledge.policies or "") != (knowledge.sha256, knowledge.policies),
     }
 
 

@@ -98,7 +98,7 @@ def rules(request: Request) -> Response:
     return page(request, "rules.html", grouped=dict(sorted(grouped.items())))
 
 
-@router.get("/rules/{rule_id}")
+@router.get("/rules/{rule_id:path}")
 def rule(request: Request, rule_id: str) -> Response:
     """One rule: when, then, because, source."""
     found = next((r for r in request.app.state.knowledge.rules if r.id == rule_id), None)

@@ -120,8 +120,21 @@ def of_task(task: TaskMetric, metrics: Collection[str]) -> Iterator[Fault]:
         yield from known("slugs", "metrics", slug, metrics)
 
 
-def of_rule(rule: Rule, architectures: Collection[str]) -> Iterator[Fault]:
-    """One effect, known paths, a because, a source, and a golden case on which it fires."""
+POLICY = "policy/"
+"""Begins the ids of a team's own rules, once they are read."""
+
+
+def of_policy(rule: Rule, architectures: Collection[str]) -> Iterator[Fault]:
+    """The laws of a rule; it may exclude or score and nothing else, and be its own source."""
+    if rule.then.exclude is None and rule.then.score is None:
+        yield Fault("rules", "then", "a policy excludes or scores", "set exclude: true, or a score")
+    yield from of_rule(rule, architectures, ("task", "policy"))
+
+
+def of_rule(rule: Rule, architectures: Collection[str], own: Collection[str] = ("task",)) -> Iterator[Fault]:
+    """One effect, known paths, a because, a source, and a golden case on which it fires. `own` are sources that need no address."""
+    if rule.id.startswith(POLICY):
+        yield Fault("rules", "id", f"{POLICY} is kept for policies", "leave it out, it is put there")
     effects = [name for name in Effect.model_fields if getattr(rule.then, name) is not None]
     if len(effects) != 1:
         yield Fault("rules", "then", f"sets {len(effects)} effects", f"set exactly one of {', '.join(Effect.model_fields)}")
@@ -131,7 +144,7 @@ def of_rule(rule: Rule, architectures: Collection[str]) -> Iterator[Fault]:
         if not getattr(rule, field).strip():
             yield Fault("rules", field, f"{field} is empty", "say it in one sentence")
     for source in rule.sources:
-        if source != "task" and (wrong := fault(source, exact=False)):
+        if source not in own and (wrong := fault(source, exact=False)):
             yield Fault("rules", "sources", wrong, TIP)
     yield from _golden(rule, architectures)
     for pointer in rule.then.assume or {}:

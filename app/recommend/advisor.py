@@ -60,12 +60,18 @@ class Advisor:
     sayings: dict[tuple[object, ...], tuple[Excluded, ...]] = field(default_factory=dict, compare=False, repr=False)
     """What rules excluded before, by rule, architectures and the values of those paths; a memo, it changes no answer."""
 
+    @property
+    def stamp(self) -> KnowledgeStamp:
+        """Which knowledge and which policies its answers come from."""
+        it = self.knowledge
+        return KnowledgeStamp(version=it.version, sha256=it.sha256, policies=it.policies or None)
+
 
 def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor:
     """An advisor from the knowledge base and a team's own figures: private ones, and measurements of its runs."""
     architectures = tuple(knowledge.architectures[slug] for slug in sorted(knowledge.architectures))
     digest = hashlib.sha256(knowledge.sha256.encode())
-    digest.update((knowledge.backtest.id if knowledge.backtest else "").encode())
+    digest.update(f"{knowledge.backtest.id if knowledge.backtest else ''} {knowledge.policies}".encode())
     for measured in sorted(measurements, key=lambda m: m.id):
         digest.update(f"{measured.id} {measured.value!r}".encode())
     evidence = fit_evidence(knowledge, architectures, measurements)
@@ -95,7 +101,7 @@ def recommend(task: Task, advisor: Advisor) -> Recommendation:
     abstained = _abstains(described.task, ranking, advisor)
     return Recommendation(
         id=hashlib.sha256((task.model_dump_json() + advisor.digest).encode()).hexdigest()[:32],
-        knowledge=KnowledgeStamp(version=advisor.knowledge.version, sha256=advisor.knowledge.sha256),
+        knowledge=advisor.stamp,
         task=described,
         assumptions=assumptions,
         abstained=abstained is not None,

@@ -16,7 +16,7 @@ from app.recommend.lift import lifted
 from app.recommend.linear import Array
 from app.recommend.rank import Ranking, parts_of, rank, weights_of
 from app.recommend.rules import Facts, facts_of
-from app.vocabulary import Advice, Architecture, Flip, Ground, Kind, KnowledgeStamp, Part, Reason, Task, WhyNot
+from app.vocabulary import Advice, Architecture, Flip, Ground, Kind, Part, Reason, Task, WhyNot
 
 if TYPE_CHECKING:
     from app.recommend.advisor import Advisor
@@ -53,7 +53,7 @@ def why_not(answer_id: str, task: Task, slug: str, advisor: Advisor) -> WhyNot:
     )
     found = WhyNot(
         recommendation_id=answer_id,
-        knowledge=KnowledgeStamp(version=advisor.knowledge.version, sha256=advisor.knowledge.sha256),
+        knowledge=advisor.stamp,
         architecture=it.slug,
         name=it.name,
         status=status,

@@ -11,7 +11,7 @@ from app.recommend.describe import complete, describe
 from app.recommend.flips import AXES, first_along
 from app.recommend.rank import rank
 from app.recommend.rules import Facts, facts_of
-from app.vocabulary import KnowledgeStamp, MapAxis, MapField, Task, Winner, WinnerMap
+from app.vocabulary import MapAxis, MapField, Task, Winner, WinnerMap
 
 if TYPE_CHECKING:
     from app.recommend.advisor import Advisor
@@ -37,7 +37,7 @@ def winners(
     designs = advisor.architectures
     return WinnerMap(
         recommendation_id=answer_id,
-        knowledge=KnowledgeStamp(version=advisor.knowledge.version, sha256=advisor.knowledge.sha256),
+        knowledge=advisor.stamp,
         x=across,
         y=up,
         cells=tuple(tuple(None if index is None else designs[index].slug for index in row) for row in found),
