@@ -56,6 +56,8 @@ OWN: dict[str, dict[str, Any]] = {
 }
 """What a network needs beside, to be small."""
 LEARNING: dict[str, dict[str, Any]] = {
+    "r3gan": {"gradient_penalty": 0.05},
+    "progan": {"lr_g": 4e-3, "lr_d": 4e-3},
     "stylegan2": {
         "lr_g": 1e-2,
         "lr_d": 1e-2,
