@@ -77,7 +77,7 @@ def recommendation(task: Task, *candidates: Candidate) -> Recommendation:
 
 
 def advise(task: Task) -> Recommendation:
-    ranked = ("stylegan2-ada", False), ("dcgan", True), ("sngan", True), ("gan", True)
+    ranked = ("biggan-deep", False), ("dcgan", True), ("sngan", True), ("gan", True)
     return recommendation(task, *(candidate(n, slug, able) for n, (slug, able) in enumerate(ranked, 1)))
 
 

@@ -83,7 +83,7 @@ def test_the_same_question_gives_the_same_plan() -> None:
 
 
 def test_an_architecture_without_a_network_is_refused_with_those_that_have_one() -> None:
-    error = refused(architectures=["gan", "biggan"])
+    error = refused(architectures=["gan", "biggan-deep"])
     assert error.errors[0].pointer == "#/architectures/1" and error.errors[0].allowed == sorted(trainable("unconditional-image"))
 
 
