@@ -37,6 +37,17 @@ def test_a_person_gets_a_table_with_reasons() -> None:
     assert "assumed" in done.stdout
 
 
+def test_it_says_why_a_design_is_not_first_under_the_rules_of_the_team(tmp_path: Path) -> None:
+    policy = tmp_path / "ours.yaml"
+    policy.write_text(
+        "- id: no-ctgan\n  when: {architecture.slug: ctgan}\n  then: {exclude: true}\n  text: Not CTGAN.\n  because: We say so.\n"
+        "  golden: [{task: {data: {type: tabular}}, architecture: ctgan}]\n"
+    )
+    done = run("recommend", "--type", "tabular", "--samples", "20000", "--policy", str(policy), "--why-not", "CTGAN")
+    assert done.returncode == 0, done.stderr
+    assert "excluded: Not CTGAN. [policy/no-ctgan]" in done.stdout
+
+
 def test_a_task_comes_from_a_file_and_options_win_over_it(tmp_path: Path) -> None:
     task = tmp_path / "task.yaml"
     task.write_text("data: {type: image, resolution: 256, samples: 1000}\nbudget: {gpu_hours: 50}\n")
@@ -55,6 +66,8 @@ def test_a_task_comes_from_a_file_and_options_win_over_it(tmp_path: Path) -> Non
         (("recommend",), "#/data"),
         (("recommend", "nowhere.yaml"), "nowhere.yaml"),
         (("recommend", "--type", "image", "--gpu", "RTX 309"), "RTX 3090"),
+        (("recommend", "--type", "image", "--why-not", "fastgann"), "fastgan"),
+        (("recommend", "--type", "image", "--policy", "nowhere.yaml"), "nowhere.yaml"),
         (("knowledge", "show", "dcgann"), "dcgan"),
         (("train", "nowhere.yaml", "--out", "x"), "nowhere.yaml"),
     ],
