@@ -110,10 +110,10 @@ _COSTLY = ("data.resolution", "budget.gpu")
 
 def _hours(facts: Facts, fitted: Fitted) -> Array:
     resolution, gpu = facts.get("data.resolution"), fitted.costs.gpus.get(facts.get("budget.gpu") or "")
-    log_hours, spread = fitted.costs.log_hours(resolution, gpu)
+    log_hours, _ = fitted.costs.log_hours(resolution, gpu)
     if fitted.rules.asks_cost:
         log_gb, gb_spread = fitted.costs.log_gb_per_image(resolution)
-        facts["cost.gpu_hours"] = np.exp(log_hours - Z80 * spread)
+        facts["cost.gpu_hours"] = np.exp(log_hours)
         facts["cost.memory_gb"] = np.exp(log_gb - Z80 * gb_spread) + FIXED_GB
     return log_hours
 
