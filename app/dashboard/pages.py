@@ -11,8 +11,8 @@ from fastapi.responses import RedirectResponse
 
 from app import db
 from app.answers import answered, ask, keep
+from app.dashboard import estimates, forms, library, record, watching
 from app.dashboard import fields as form_fields
-from app.dashboard import forms, library, record, watching
 from app.dashboard.answer import MapQuery, answer_chart, answer_page, map_picture, why_not_page
 from app.dashboard.charts import alone
 from app.dashboard.render import HEADERS, Page, asset, page, typed
@@ -31,6 +31,7 @@ def install(app: FastAPI) -> None:
     app.include_router(library.router)
     app.include_router(record.router)
     app.include_router(watching.router)
+    app.include_router(estimates.router)
     app.add_api_route("/static/{digest}/{name}", asset, include_in_schema=False)
 
 

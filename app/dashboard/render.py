@@ -60,6 +60,7 @@ def environment() -> Environment:
         "gigabytes": text.gigabytes,
         "hours": text.hours,
         "usd": text.usd,
+        "seconds": text.duration,
         "task_line": text.task_line,
     }
     return made

@@ -42,7 +42,7 @@ class Case:
     gflops: float | None = None
     dataset: str = ""
     tensorflow: bool = False
-    evidence: str = "official-text"
+    evidence: str = "asked"
     source: str = ""
     config: str = ""
 

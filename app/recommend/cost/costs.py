@@ -98,7 +98,7 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
         hours=fit_effects(x_hours, y_hours, levels, 0.6),
         memory=parabolas(predictor.memory, cases),
         hours_known=np.array([a.slug in timed or a.family in kin for a in architectures], bool),
-        memory_known=np.array([case.unit in predictor.units[1] for case in cases], bool),
+        memory_known=np.array([(case.unit, False) in predictor.units[1] for case in cases], bool),
         sources=tuple(tuple(dict.fromkeys(by_slug.get(a.slug) or by_family[a.family]))[:_CITED] for a in architectures),
         gpus=gpus,
         predictor=predictor,

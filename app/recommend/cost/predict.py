@@ -63,8 +63,8 @@ class Predictor:
     profiles: Mapping[str, tuple[Profile, ...]]
     lengths: Mapping[str, tuple[float, ...]]
     sizes: Mapping[tuple[str, str], Mapping[int, tuple[float, float]]]
-    units: tuple[frozenset[str], frozenset[str]]
-    """Of which speed is published somewhere, and of which memory."""
+    units: tuple[frozenset[tuple[str, bool]], frozenset[tuple[str, bool]]]
+    """Of which speed is published somewhere, and of which memory; on a GPU (False) or on a CPU (True)."""
     code: Mapping[str, str]
     """By design the source of most of its rows: a prediction is of training by that publication's code."""
 
@@ -96,9 +96,13 @@ def fit_predictor(knowledge: Knowledge) -> Predictor:
         profiles={slug: tuple(found) for slug, found in profiles.items()},
         lengths={slug: tuple(sorted(found)) for slug, found in lengths.items()},
         sizes=sizes,
-        units=(frozenset(r.unit for r in timed), frozenset(r.unit for r in weighed)),
+        units=(_kinds(lexicon, timed), _kinds(lexicon, weighed)),
         code=_code(rows),
     )
+
+
+def _kinds(lexicon: Lexicon, rows: Sequence[Cost]) -> frozenset[tuple[str, bool]]:
+    return frozenset((case.unit, case.cpu) for case in map(lexicon.case, rows))
 
 
 def _code(rows: Sequence[Cost]) -> dict[str, str]:
@@ -120,6 +124,8 @@ class Setting:
     gpu: Gpu
     kimg: Interval
     ours: bool
+    weighed: bool
+    """Its own memory is published somewhere; else at least what its parameters hold is added to that of the images."""
     assumptions: tuple[str, ...]
 
 
@@ -158,7 +164,8 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
     known = slug in {row.architecture for row in by.timed}
     ours = asked.implementation == "ours" or (asked.implementation is None and not known)
     ours = (ours or gpu is CPU) and slug in by.profiles and asked.implementation != "published"
-    return Setting(card, case, images, asked.length, gpu, _kimg(asked, by, slug, said), ours, tuple(said))
+    weighed = any(row.architecture == slug for row in by.weighed)
+    return Setting(card, case, images, asked.length, gpu, _kimg(asked, by, slug, said), ours, weighed, tuple(said))
 
 
 def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) -> Estimate:
@@ -170,9 +177,9 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
     faster, smaller = correction(own, "time", at.gpu.name), correction(own, "memory", at.gpu.name)
     time = time[0] + faster.log, faster.narrowed(time[1])
     memory = memory[0] + smaller.log, smaller.narrowed(memory[1])
-    fixed = 0.0 if step else FIXED_GB
-    seconds = _exp(*time) if step or at.case.unit in by.units[0] else UNKNOWN
-    peak = _exp(*memory, shift=fixed, unit=1e9) if step or at.case.unit in by.units[1] else UNKNOWN
+    fixed = 0.0 if step else max(FIXED_GB, 0.0 if at.weighed else _held(at, by) / 1e9)
+    seconds = _exp(*time) if step or (at.case.unit, at.case.cpu) in by.units[0] else UNKNOWN
+    peak = _exp(*memory, shift=fixed, unit=1e9) if step or (at.case.unit, at.case.cpu) in by.units[1] else UNKNOWN
     hours = _product(scaled(seconds, 1 / 3600), at.kimg)
     room = asked.budget.memory_gb or at.gpu.memory_gb
     chance = None
@@ -221,19 +228,21 @@ FORMULAS = (
 def _laws(at: Setting, by: Predictor) -> tuple[tuple[float, float], tuple[float, float], tuple[Behind, ...]]:
     mean, sd, weights = by.time.predict(at.case)
     gb, gb_sd, gb_weights = by.memory.predict(at.case)
-    return (mean, sd), (gb, gb_sd), (*_behind(weights, by.timed), *_behind(gb_weights, by.weighed))
+    shares: dict[str, float] = defaultdict(float)
+    for row, share in (*_behind(weights, by.timed), *_behind(gb_weights, by.weighed)):
+        shares[row.id] += share / 2
+    source = {row.id: row.source for row in (*by.timed, *by.weighed)}
+    most = sorted(shares.items(), key=lambda item: -item[1])[:_CITED]
+    behind = tuple(Behind(id=i, weight=round(share, 4), source=source[i]) for i, share in most)
+    return (mean, sd), (gb, gb_sd), behind
 
 
-def _behind(weights: Array, rows: Sequence[Cost]) -> tuple[Behind, ...]:
-    """The rows of greatest weight."""
+def _behind(weights: Array, rows: Sequence[Cost]) -> list[tuple[Cost, float]]:
+    """The rows of greatest weight, each with its share."""
     share = np.abs(weights)
-    first = np.argsort(-share)[: _CITED // 2]
+    first = np.argsort(-share)[:_CITED]
     total = float(share.sum()) or 1.0
-    return tuple(
-        Behind(id=rows[i].id, weight=round(float(share[i]) / total, 4), source=rows[i].source)
-        for i in first.tolist()
-        if share[i] > _LEAST * total
-    )
+    return [(rows[i], float(share[i]) / total) for i in first.tolist() if share[i] > _LEAST * total]
 
 
 def _gpu(asked: EstimateRequest, by: Predictor, said: list[str]) -> Gpu:
@@ -276,11 +285,7 @@ def _parts(at: Setting, by: Predictor, peak: Interval, step: Traced | None) -> t
     """The expected peak, divided: what parameters imply is exact, activations are what is left."""
     if step is not None or peak.expected is None:
         return step.parts if step else ()
-    sizes = by.sizes.get((at.card.slug, at.case.variant))
-    if sizes:
-        g, d = sizes[min(sizes, key=lambda r: abs(math.log2(r / (at.case.resolution or 256))))]
-    else:
-        g, d = at.card.params_m.generator or 0.0, at.card.params_m.discriminator or 0.0
+    g, d = _millions(at, by)
     total = peak.expected
     parts = []
     if g or d:
@@ -293,10 +298,25 @@ def _parts(at: Setting, by: Predictor, peak: Interval, step: Traced | None) -> t
         ]
     held = sum(part.bytes for part in parts)
     workspace = max(FIXED_GB * 1e9 - held, 0.0)
-    parts.append(MemoryPart(name="workspace", bytes=workspace, because=f"the rest of {FIXED_GB:g} GB that no image adds to"))
+    if workspace:
+        parts.append(MemoryPart(name="workspace", bytes=workspace, because=f"the rest of {FIXED_GB:g} GB that no image adds to"))
     left = max(total - held - workspace, 0.0)
     parts.append(MemoryPart(name="activations", bytes=left, because=f"{left / at.images / 1e9:.3g} GB x {at.images} per pass"))
     return tuple(parts)
+
+
+def _millions(at: Setting, by: Predictor) -> tuple[float, float]:
+    """Millions of parameters of generator and discriminator, at the nearest resolution published; 0 unknown."""
+    sizes = by.sizes.get((at.card.slug, at.case.variant))
+    if sizes:
+        return sizes[min(sizes, key=lambda r: abs(math.log2(r / (at.case.resolution or 256))))]
+    return at.card.params_m.generator or 0.0, at.card.params_m.discriminator or 0.0
+
+
+def _held(at: Setting, by: Predictor) -> float:
+    """Bytes of weights, gradients, two moments of Adam and a moving average of the generator."""
+    g, d = _millions(at, by)
+    return (g + d) * 16e6 + g * 4e6
 
 
 def _verdict(

@@ -43,7 +43,7 @@ def parabolas(law: Law, cases: Sequence[Case]) -> Effects:
 
 def _noise(law: Law) -> float:
     prior = law.rows.prior
-    return math.sqrt(sum(sd**2 for sd in prior.publication.values()) + prior.noise["official-text"] ** 2)
+    return math.sqrt(sum(sd**2 for sd in prior.publication.values()) + prior.noise["asked"] ** 2)
 
 
 def log_per_image(effects: Effects, octaves: float) -> tuple[Array, Array]:
