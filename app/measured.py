@@ -5,6 +5,7 @@ Each validation is a publication of its own: its runs shared data, seed and budg
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import threading
@@ -22,6 +23,7 @@ from app.recommend.sentences import MEASURED
 from app.tables import Measurement, ValidationRow
 from app.vocabulary import Benchmark, Direction, Knowledge, Metric, ReportedBy, TaskSlug
 
+log = logging.getLogger("gan_advisor")
 PREFIX = "measured/"
 """Of the id of a figure measured here; validation and run follow."""
 _GRIDS = ("image", "video", "voxel")
@@ -42,12 +44,19 @@ class Advisors:
         if there == seen or not self._fitting.acquire(blocking=False):
             return held
         try:
-            figures = figures_of(self._shipped.knowledge)
-            advisor = fit(_naming(self._shipped.knowledge, figures), [f for f, _ in figures]) if figures else self._shipped
-            self._held = (there, advisor)
-            return advisor
+            self._held = (there, self._anew(held))
+            return self._held[1]
         finally:
             self._fitting.release()
+
+    def _anew(self, held: Advisor) -> Advisor:
+        """Fitted on what is there now; as before where that cannot be fitted, since no measurement may take the service down."""
+        figures = figures_of(self._shipped.knowledge)
+        try:
+            return fit(_naming(self._shipped.knowledge, figures), [f for f, _ in figures]) if figures else self._shipped
+        except Exception:
+            log.exception("the advisor could not be fitted with %d measurements; it answers without the new ones", len(figures))
+            return held
 
 
 def _seen() -> tuple[int, float]:

@@ -121,6 +121,22 @@ def test_it_is_fitted_anew_only_when_there_is_something_new(few: Advisor, monkey
     assert advisors.now() is few
 
 
+def test_a_measurement_that_cannot_be_fitted_does_not_take_the_service_down(
+    few: Advisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Advisor:
+        raise ValueError("no such figure can be fitted")
+
+    advisors = Advisors(few)
+    validated("v1", {"dcgan": 0.9, "sngan": 0.4})
+    monkeypatch.setattr(measured, "fit", broken)
+    assert advisors.now() is few
+    monkeypatch.setattr(measured, "fit", fit)
+    assert advisors.now() is few, "it is not tried again until there is something new"
+    validated("v2", {"dcgan": 0.9, "sngan": 0.4})
+    assert advisors.now() is not few
+
+
 def test_an_answer_cites_what_was_measured_here_and_leads_to_the_validation(client: TestClient) -> None:
     before = client.post("/v1/recommendations", json=TASK).json()
     validated("v1", {"dcgan": 0.9, "sngan": 0.4})

@@ -15,6 +15,7 @@ from app.dashboard.forms import query_of
 from app.dashboard.maps import STYLE, drawn, legend_of
 from app.dashboard.render import page
 from app.dashboard.text import number
+from app.errors import Unprocessable
 from app.recommend import Advisor
 from app.recommend.winners import COLUMNS, MOST, ROWS
 from app.validations.known import datasets, fitting, trainable
@@ -37,8 +38,13 @@ DEFAULT = Drawn()
 
 def map_of(answer: Recommendation, asked: Drawn, advisor: Advisor) -> dict[str, Any]:
     """The map of an answer with its legend and what else could be drawn; no picture where nothing is first anywhere."""
+    try:
+        found = winner_map(answer, asked.x, asked.y, advisor, asked.columns, asked.rows)
+    except Unprocessable:
+        if asked.x is asked.y:
+            raise
+        return {"map": None}  # an old answer whose task the knowledge of today refuses
     fields = [field for field in MapField if field is not MapField.RESOLUTION or answer.task.data.resolution]
-    found = winner_map(answer, asked.x, asked.y, advisor, asked.columns, asked.rows)
     return {
         "map": drawn(found, legend=False) if found.winners else None,
         "map_legend": legend_of(found),

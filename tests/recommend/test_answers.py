@@ -79,13 +79,11 @@ def test_every_sentence_has_an_id_and_every_constraint_holds(body: dict[str, obj
     assert Recommendation.model_validate_json(answer.model_dump_json()).id == answer.id
 
 
-names = st.sampled_from(sorted(advisor().knowledge.architectures))
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(tasks, names)
-def test_every_sentence_about_what_is_not_first_and_every_winner_of_a_map_has_an_id(body: dict[str, object], slug: str) -> None:
+@given(tasks, st.integers(0, 10**4))
+def test_every_sentence_about_what_is_not_first_and_every_winner_of_a_map_has_an_id(body: dict[str, object], place: int) -> None:
     task, knowledge = Task.model_validate(body), advisor().knowledge
+    slug = sorted(knowledge.architectures)[place % len(knowledge.architectures)]
     try:
         found = why_not("here", task, slug, advisor())
     except TaskError:
