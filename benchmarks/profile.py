@@ -1,151 +1,144 @@
 """Predicted against measured: memory and seconds of a training step of every network, on this CPU.
 
-Each case runs in a process of its own: the trace first, then real steps. Measured memory is the high-water mark of the resident set
-over what the process held before the game was built. Predicted seconds are a roofline over the operators, with the speed of a matrix
-product and of a copy that the same process measured between the steps. `python -m benchmarks.profile dcgan wgan-gp` takes some.
+Each case runs in a process of its own: the trace first, then real steps. The prediction is the service's own, made from that trace and
+from the speed of a matrix product and of a copy that the same process measures between the steps. Measured memory is the high-water
+mark of the resident set over what the process held before the game was built. `python -m benchmarks.profile dcgan wgan-gp` takes some.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
+from app.recommend.cost.cases import Case
+from app.recommend.cost.roofline import CPU_PROCESS_GB, traced
+from app.vocabulary import Gpu
+from app.vocabulary import Profile as Row
 from models.contract import Recipe
 from models.game import Game
 from models.hardware import settle
 from models.networks import build
-from models.profile import Profile, profile
-from models.profiles import few, networks, recipes
+from models.profile import profile
+from models.profiles import few, networks, recipes, row
 
-STEPS = 5
-MOST_SECONDS = 8.0
+STEPS, THREADS = 5, 1
+MOST_SECONDS = 10.0
 """Of one predicted step; a larger case is left out."""
+Z90 = 1.6449
 
 
 @dataclass(frozen=True)
-class Row:
-    """One case. `roofline` are predicted seconds of the mean step."""
+class Step:
+    """One case. Ratios are measured over predicted; `inside`: both within their 90 % intervals."""
 
-    architecture: str
-    resolution: int
-    width: int
-    batch_size: int
-    precision: str
-    tensors: int
-    resident: int
+    case: str
+    resident: float
+    predicted_resident: float
     seconds: float
-    roofline: float
-    flops: float
-    moved: float
-    kernels: float
+    predicted_seconds: float
+    inside: bool
     gflops: float
     gbps: float
 
 
-def main(*names: str) -> list[Row]:
+def main(*names: str) -> list[Step]:
     """Prints the table and returns its rows."""
-    rows = []
-    print(
-        f"{'':<34}{'tensors MB':>12}{'resident':>10}{'ratio':>7}{'step s':>9}{'roofline':>10}{'ratio':>7}{'GFLOP/s':>9}{'GB/s':>6}"
-    )
-    for slug in names or networks():
-        for recipe in cases(slug):
-            row = apart(recipe)
-            if row is None:
-                continue
-            rows.append(row)
-            name = f"{row.architecture} {row.resolution} w{row.width} b{row.batch_size} {row.precision}"
-            print(
-                f"{name:<34}{row.tensors / 1e6:>12.0f}{row.resident / 1e6:>10.0f}{row.resident / row.tensors:>7.2f}{row.seconds:>9.3f}"
-                f"{row.roofline:>10.3f}{row.seconds / row.roofline:>7.2f}{row.gflops:>9.0f}{row.gbps:>6.0f}",
-                flush=True,
-            )
+    heads = ("MB", 7), ("predicted", 10), ("ratio", 7), ("step s", 9), ("predicted", 10), ("ratio", 7), ("inside", 7)
+    print(" " * 34 + "".join(f"{head:>{wide}}" for head, wide in (*heads, ("GFLOP/s", 9), ("GB/s", 6))))
+    rows = [step for slug in names or networks() for recipe in cases(slug) if (step := apart(recipe)) is not None]
+    memory, seconds = [s.resident / s.predicted_resident for s in rows], [s.seconds / s.predicted_seconds for s in rows]
+    for name, ratios in (("memory", memory), ("time", seconds)):
+        print(f"{name}: median ratio {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
+    print(f"{sum(s.inside for s in rows)} of {len(rows)} inside both intervals; {THREADS} thread, torch {torch.__version__}")
     return rows
 
 
 def cases(slug: str) -> list[Recipe]:
-    """The smallest two sizes of the table, and what a validation on a CPU would train: a quarter of the width."""
-    fp32 = [recipe for recipe in recipes(slug) if recipe.precision == "fp32"]
-    narrow = replace(fp32[0], width=max(8, fp32[0].width // 4), batch_size=16)
-    return [narrow, *fp32[:3]]
+    """What a validation on a CPU trains, and the smallest published size."""
+    return [next(recipes(slug, "cpu")), next(recipes(slug))]
 
 
-def apart(recipe: Recipe) -> Row | None:
-    """A case, run in a process of its own; None where it would take too long, or cannot be built."""
-    body = json.dumps(asdict(recipe))
-    command = [sys.executable, "-m", "benchmarks.profile", "--case", body]
+def apart(recipe: Recipe) -> Step | None:
+    """A case, run in a process of its own and printed; None where it would take too long, or cannot be built."""
+    command = [sys.executable, "-m", "benchmarks.profile", "--case", json.dumps(asdict(recipe))]
     ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": str(THREADS)})
-    if ran.returncode:
-        print(f"{recipe.architecture} {recipe.resolution}: {ran.stderr.strip().splitlines()[-1]}")
+    if ran.returncode or not ran.stdout.strip():
+        print(f"{recipe.architecture} {recipe.resolution}: {(ran.stderr.strip().splitlines() or ['too large'])[-1]}", flush=True)
         return None
-    return Row(**json.loads(ran.stdout)) if ran.stdout.strip() else None
+    s = Step(**json.loads(ran.stdout.splitlines()[-1]))
+    print(
+        f"{s.case:<34}{s.resident / 1e6:>7.0f}{s.predicted_resident / 1e6:>10.0f}{s.resident / s.predicted_resident:>7.2f}"
+        f"{s.seconds:>9.3f}{s.predicted_seconds:>10.3f}{s.seconds / s.predicted_seconds:>7.2f}{'yes' if s.inside else 'no':>7}"
+        f"{s.gflops:>9.0f}{s.gbps:>6.0f}",
+        flush=True,
+    )
+    return s
 
 
-THREADS = 1
-
-
-def case(recipe: Recipe) -> Row | None:
+def case(recipe: Recipe) -> Step | None:
     """Traces, then plays and measures."""
     settle(0, THREADS)
     data = few(recipe)
-    traced = profile(recipe, data)
-    gflops, gbps = [matmul()], [copy()]
-    if roofline(traced, gflops[0], gbps[0]) > MOST_SECONDS:
+    body = {name: value for name, value in row(profile(recipe, data)).items() if value != ""}
+    known = Row(id="", recipe="published", network_sha256="0", **body)
+    speeds = [(matmul(), copy())]
+    if predicted(known, *speeds[0])[0] > MOST_SECONDS:
         return None
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     game = Game(build(recipe, data), recipe, data, torch.device("cpu"))
-    for _ in range(2):
-        game.play()
-    times = []
-    for _ in range(STEPS):
-        start = time.perf_counter()
-        game.play()
-        times.append(time.perf_counter() - start)
+    game.begin()
+    game.phase = len(game.adversary.phases) - 1
+    game.play()
+    period = math.lcm(*(move.every for move in game.adversary.phases[game.phase].moves))
+    times = [timed(game.play) for _ in range(min(max(STEPS, period), 4 * STEPS))]
     grown = resident("VmHWM") - before
-    gflops.append(matmul())
-    gbps.append(copy())
-    speeds = statistics.mean(gflops), statistics.mean(gbps)
-    return Row(
-        recipe.architecture, recipe.resolution, recipe.width, recipe.batch_size, recipe.precision,
-        traced.peak.peak.total, grown, statistics.median(times), roofline(traced, *speeds),
-        traced.mean(lambda o: o.flops), traced.mean(lambda o: o.moved), traced.mean(lambda o: 1), *speeds,
-    )  # fmt: skip
+    speeds.append((matmul(), copy()))
+    gflops, gbps = (statistics.mean(pair) for pair in zip(*speeds, strict=True))
+    seconds, sd, gigabytes, memory_sd = predicted(known, gflops, gbps)
+    measured = statistics.mean(sorted(times)[: max(1, len(times) - 1)])
+    bytes_ = 1e9 * (gigabytes - CPU_PROCESS_GB)
+    spread = Z90 * sd, math.log(1e9 * gigabytes * math.exp(Z90 * memory_sd) - 1e9 * CPU_PROCESS_GB) - math.log(bytes_)
+    inside = abs(math.log(measured / seconds)) <= spread[0] and abs(math.log(grown / bytes_)) <= spread[1]
+    name = f"{recipe.architecture} {known.resolution or known.length or ''} w{recipe.width} b{recipe.batch_size}"
+    return Step(name, grown, bytes_, measured, seconds, inside, gflops, gbps)
 
 
-def roofline(traced: Profile, gflops: float, gbps: float) -> float:
-    """Seconds of the mean step: each operator takes its arithmetic or its traffic, whichever is longer, and a few microseconds."""
-    return traced.mean(lambda o: max(o.flops / (gflops * 1e9), o.moved / (gbps * 1e9)) + 5e-6)
+def predicted(known: Row, gflops: float, gbps: float) -> tuple[float, float, float, float]:
+    """Seconds a step and GB of the process, each with its standard deviation on a log scale, by the service's predictor."""
+    device = Gpu(name="CPU", vendor="CPU", memory_gb=16, fp32_tflops=gflops / 1e3, memory_bandwidth_gb_s=gbps, source="measured")
+    unit = "image" if known.resolution else "sample"
+    at = Case(known.architecture, "", "", "", unit, known.resolution, known.batch_size, "fp32", gpu=device, gpu_name="CPU")
+    found = traced(at, known.batch_size, known.length, device, [known])
+    return math.exp(found.time[0]) * known.batch_size / 1000, found.time[1], math.exp(found.memory[0]), found.memory[1]
 
 
 def matmul(n: int = 1024) -> float:
     """GFLOP/s of a fp32 matrix product, median of a few."""
     a, b = torch.randn(n, n), torch.randn(n, n)
-    return 2 * n**3 / timed(lambda: a @ b) / 1e9
+    return 2 * n**3 / statistics.median(timed(lambda: a @ b) for _ in range(5)) / 1e9
 
 
 def copy(n: int = 2**24) -> float:
-    """GB/s read and written by a copy that no cache holds."""
+    """GB/s read and written by a copy that no cache holds, median of a few."""
     a, b = torch.randn(n), torch.empty(n)
-    return 8 * n / timed(lambda: b.copy_(a)) / 1e9
+    return 8 * n / statistics.median(timed(lambda: b.copy_(a)) for _ in range(5)) / 1e9
 
 
-def timed(call: object) -> float:
-    """Median seconds of a few calls."""
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        call()  # type: ignore[operator]
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def timed(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def resident(name: str) -> int:
@@ -157,7 +150,7 @@ def resident(name: str) -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--case"]:
         fields = json.loads(sys.argv[2])
-        row = case(Recipe(**{**fields, "augment": tuple(fields["augment"])}))
-        print(json.dumps(asdict(row)) if row else "")
+        found = case(Recipe(**{**fields, "augment": tuple(fields["augment"])}))
+        print(json.dumps(asdict(found)) if found else "")
     else:
         main(*sys.argv[1:])

@@ -45,11 +45,23 @@ def played(mode: FakeTensorMode, func: Any, args: tuple[Any, ...], kwargs: dict[
     """
     if func is READ:
         return args, kwargs, _number(args[0])
-    args, kwargs = tree_map_only(Tensor, lambda tensor: faked(mode, tensor), (args, kwargs))
+    if not all(isinstance(tensor, FakeTensor) for tensor in tensors((args, kwargs))):
+        args, kwargs = tree_map_only(Tensor, lambda tensor: faked(mode, tensor), (args, kwargs))
     if func is PICK:
         args = args[0], _everywhere(args[1])
     out = func(*args, **kwargs)
     return args, kwargs, recurrent.sized(args, out) if func is recurrent.LAYER else out
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in the arguments or the results of an operator."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from tensors(part)
+    elif isinstance(value, dict):
+        yield from tensors(list(value.values()))
 
 
 def _number(tensor: Tensor) -> float | int | bool:

@@ -65,8 +65,9 @@ class Profile:
 
     recipe: Recipe
     parameters: dict[str, int]
-    """Of each network; `generator` networks are those of which samples are made."""
+    """Of each network."""
     parameters_g: int
+    """Of those of which an average is kept: samples come from them."""
     static: Parts
     """What is alive between two steps: weights, gradients, optimiser states, average."""
     steps: tuple[Step, ...]
@@ -82,14 +83,16 @@ class Profile:
 
 
 def profile(recipe: Recipe, data: Dataset, *, fake: bool = True) -> Profile:
-    """Traces each different step of a recipe's game once, after one in which everybody moved.
+    """Traces each different step of a recipe's game once, among what other steps leave behind.
 
-    With `fake=False` the steps are played on real tensors: same figures, much slower. Raises ValueError for a recipe that cannot be
-    built, and what torch raises where a game looks at the values of tensors, which fake ones lack; a number that is read is 1.
+    With `fake=False` the steps are played on real tensors: same figures, and sooner where a step is small. Raises ValueError for a
+    recipe that cannot be built, and what torch raises where a game looks at values, which fake tensors lack; a number read is 1.
     """
     with faking() if fake else nullcontext() as mode, Trace(mode) as trace:
+        trace.counting = False
         game = Game(build(recipe, data), recipe, data, torch.device("cpu"))
         game.begin()
+        trace.counting = True
         return _Profiler(game, trace).run()
 
 
@@ -104,6 +107,7 @@ class _Profiler:
     def run(self) -> Profile:
         game = self.game
         self.trace.hold([*self.weights, *self.averages])
+        self._warm()
         steps = [step for index in range(len(game.adversary.phases)) for step in self._phase(index)]
         parameters = {name: sum(p.numel() for p in network.parameters()) for name, network in game.networks.items()}
         made = sum(parameters[name] for name in game.adversary.averaged)
@@ -113,7 +117,6 @@ class _Profiler:
         game, trace, phases = self.game, self.trace, self.game.adversary.phases
         moves, game.phase = phases[index].moves, index
         period = math.lcm(*(move.every for move in moves))
-        self._play(period)
         alike: dict[tuple[int, ...], list[int]] = {}
         for number in range(1, period + 1):
             due = tuple(place for place, move in enumerate(moves) if number % move.every == 0)
@@ -126,6 +129,13 @@ class _Profiler:
             players = tuple(moves[place].player for place in due)
             peak = self._parts(*self.at_peak)
             yield Step(part * len(numbers) / period, phases[index].name, players, tuple(trace.operators), peak)
+
+    def _warm(self) -> None:
+        """Gradients and optimiser states as a step leaves them."""
+        for name, optimiser in self.game.optimisers.items():
+            for weight in self.game.parameters[name]:
+                weight.grad = torch.zeros_like(weight)
+            optimiser.step()
 
     def _play(self, number: int) -> None:
         self.game.step = number - 1

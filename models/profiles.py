@@ -28,10 +28,15 @@ from models.profile import Profile, profile
 
 TABLE = Path(__file__).parents[1] / "app" / "knowledge" / "profiles.csv"
 NETWORKS = FOLDERS["models.networks"]
-RESOLUTIONS, BATCHES = (32, 64, 128, 256), (8, 32)
-"""Of networks for images; other kinds of data are taken at the size their data set has."""
-CPU_RESOLUTIONS, CPU_BATCHES, CPU_WIDTH_DIVISOR = (8, 32), (16, 64), 4
-"""Of a validation on a CPU, as app/validations/plan.py has them for images; other networks say ON_CPU what they change."""
+Setting = tuple[int, int, Precision]
+"""Resolution, batch, precision."""
+IMAGES: tuple[Setting, ...] = ((32, 4, "fp32"), (32, 8, "fp32"), (128, 8, "fp32"))
+"""Enough for the powers of batch and resolution."""
+PLAYED = 32
+"""Up to this resolution the steps are played on real tensors, which gives the same figures sooner."""
+IMAGES_ON_CPU: tuple[Setting, ...] = ((32, 16, "fp32"),)
+"""What app/validations/plan.py makes of images; other networks say in ON_CPU what they change."""
+CPU_WIDTH_DIVISOR = 4
 SAMPLES = 64
 """Kept of a data set: shapes count here, not values."""
 IDENTITY = ("architecture", "task", "resolution", "length", "channels", "width", "batch_size", "precision", "recipe")
@@ -102,16 +107,11 @@ def recipes(architecture: str, kind: str = "published") -> Iterator[Recipe]:
         "channels": 3 if image else data.get("channels") or 1,
         "classes": data.get("classes") or 0 if task == "class-conditional-image" else 0,
     }
-    resolutions = (CPU_RESOLUTIONS if on_cpu else RESOLUTIONS) if image else (data.get("resolution") or Recipe.resolution,)
-    usual = own.get("batch_size", Recipe.batch_size)
-    batches = BATCHES if not on_cpu else CPU_BATCHES if image else (usual, usual // 2)
-    settings: list[tuple[int, Precision]] = [(batch, "fp32") for batch in batches]
-    if not on_cpu:
-        settings.append((batches[-1], "bf16"))
-    for resolution in resolutions:
-        for batch, precision in settings:
-            size = {"resolution": resolution, "batch_size": batch, "precision": precision}
-            yield Recipe(architecture=architecture, metric="none", **{**own, **size})
+    size, usual = data.get("resolution") or Recipe.resolution, own.get("batch_size", Recipe.batch_size)
+    others: tuple[Setting, ...] = ((size, usual, "fp32"),) if on_cpu else ((size, 4, "fp32"), (size, 8, "fp32"))
+    for resolution, batch, precision in (IMAGES_ON_CPU if on_cpu else IMAGES) if image else others:
+        at = {"resolution": resolution, "batch_size": batch, "precision": precision}
+        yield Recipe(architecture=architecture, metric="none", **{**own, **at})
 
 
 def _rows(architecture: str) -> Iterator[Row]:
@@ -120,17 +120,17 @@ def _rows(architecture: str) -> Iterator[Row]:
         made = 0
         for recipe in recipes(architecture, kind):
             try:
-                traced = profile(recipe, few(recipe))
+                traced = profile(recipe, few(recipe), fake=recipe.resolution > PLAYED)
             except (ValueError, BadData) as error:
                 refused = str(error)
                 continue
             made += 1
-            yield _row(traced) | {"recipe": kind, "network_sha256": sha256}
+            yield row(traced) | {"recipe": kind, "network_sha256": sha256}
         if not made:
             raise ValueError(f"refuses every {kind} size: {refused}")
 
 
-def _row(traced: Profile) -> Row:
+def row(traced: Profile) -> Row:
     recipe, size = traced.recipe, known()[traced.recipe.dataset]
     return {
         "architecture": recipe.architecture,

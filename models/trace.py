@@ -9,15 +9,13 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from models import recurrent
-from models.fake import faked, played
+from models.fake import faked, played, tensors
 
 UNWRITTEN = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
 """Operators that take memory and leave it as it is."""
@@ -36,6 +34,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The operators since `restart`, and the most that was alive. A storage counts from the operator that made it until Python
     lets it go; what was there before counts nothing."""
 
+    counting = True
     watch: Callable[[], None] = staticmethod(lambda: None)
     """Called at every new peak."""
 
@@ -65,8 +64,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             out = func(*args, **kwargs)
         else:
             args, kwargs, out = played(self.fake, func, args, kwargs)
-        before = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        after = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+        if not self.counting:
+            return out
+        before, after = list(tensors((args, kwargs))), list(tensors(out))
         there = {tensor.untyped_storage()._cdata for tensor in before}
         made = [tensor for tensor in after if tensor.untyped_storage()._cdata not in there]
         for tensor in made:
@@ -103,7 +103,7 @@ def _changed(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> lis
     given = zip(func._schema.arguments, args, strict=False)
     written = [value for argument, value in given if argument.is_write]
     written += [kwargs[argument.name] for argument in func._schema.arguments if argument.is_write and argument.name in kwargs]
-    return [leaf for leaf in tree_leaves(written) if isinstance(leaf, Tensor)]
+    return list(tensors(written))
 
 
 def _bytes(tensor: Tensor) -> int:

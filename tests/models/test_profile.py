@@ -160,8 +160,8 @@ def test_the_table_is_one_that_the_service_reads_and_formats_alike() -> None:
 
 
 def test_only_a_changed_network_is_traced_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "RESOLUTIONS", (7, 8))
-    monkeypatch.setattr(profiles, "CPU_RESOLUTIONS", (8,))
+    monkeypatch.setattr(profiles, "IMAGES", ((7, 8, "fp32"), (8, 8, "fp32")))
+    monkeypatch.setattr(profiles, "IMAGES_ON_CPU", ((8, 8, "fp32"),))
     monkeypatch.setattr(profiles, "networks", lambda: ["gan", "dcgan"])
     table = tmp_path / "profiles.csv"
     table.write_text(",".join(profiles.COLUMNS) + "\n")
