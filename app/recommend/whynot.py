@@ -71,10 +71,12 @@ def why_not(answer_id: str, task: Task, slug: str, advisor: Advisor) -> WhyNot:
 
 
 def _index(slug: str, advisor: Advisor) -> int:
+    """The place of a slug, else of what is nearly one: a name or an alias."""
+    exact = (index for index, it in enumerate(advisor.architectures) if it.slug == slug)
     wanted = _plain(slug)
-    for index, it in enumerate(advisor.architectures):
-        if wanted in map(_plain, (it.slug, it.name, *it.aliases)):
-            return index
+    nearly = (i for i, it in enumerate(advisor.architectures) if wanted in map(_plain, (it.slug, it.name, *it.aliases)))
+    for index in (*exact, *nearly):
+        return index
     raise KeyError(slug)
 
 
