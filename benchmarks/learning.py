@@ -24,6 +24,7 @@ RACES = {
     "molgan": ("molecule-graph", "nci-small"),
     "gan-3d": ("voxel-3d", "digits-relief"),
     "r-gan": ("point-cloud", "digits-points"),
+    "tree-gan": ("point-cloud", "digits-points"),
     "wavegan": ("audio-waveform", "spoken-characters"),
     "hifi-gan": ("audio-vocoder", "spoken-characters"),
 }
