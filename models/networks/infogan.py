@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, gaussian_nll_loss, softplus
+from torch.nn.functional import cross_entropy, softplus
 
 from models import losses
 from models.adversary import Adversary, Batch, duel
@@ -49,10 +49,9 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
         """What the discriminator does not know of the code, in nats."""
         code = given["latent"][:, -kinds - values :]
         kind, mean, width = torch.split(said, [kinds, values, values], 1)
-        spread = softplus(width) + LEAST_VARIANCE
-        return cross_entropy(kind, code[:, :kinds].argmax(1)) + CONTINUOUS_WEIGHT * gaussian_nll_loss(
-            mean, code[:, kinds:], spread
-        )
+        variance = softplus(width) + LEAST_VARIANCE
+        density = (variance.log() + (code[:, kinds:] - mean).square() / variance).mean() / 2
+        return cross_entropy(kind, code[:, :kinds].argmax(1)) + CONTINUOUS_WEIGHT * density
 
     outputs = 1 + kinds + 2 * values
     return duel(
