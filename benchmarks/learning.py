@@ -27,6 +27,19 @@ RACES = {
     "tree-gan": ("point-cloud", "digits-points"),
     "wavegan": ("audio-waveform", "spoken-characters"),
     "hifi-gan": ("audio-vocoder", "spoken-characters"),
+    "sngan": ("class-conditional-image", "mnist-5k"),
+    "cgan": ("class-conditional-image", "mnist-5k"),
+    "acgan": ("class-conditional-image", "mnist-5k"),
+    "sagan": ("class-conditional-image", "mnist-5k"),
+    "biggan": ("class-conditional-image", "mnist-5k"),
+    "reacgan": ("class-conditional-image", "mnist-5k"),
+    "projection-cgan": ("class-conditional-image", "mnist-5k"),
+    "gan": ("unconditional-image", "mnist-5k"),
+    "dcgan": ("unconditional-image", "mnist-5k"),
+    "lsgan": ("unconditional-image", "mnist-5k"),
+    "wgan": ("unconditional-image", "mnist-5k"),
+    "wgan-gp": ("unconditional-image", "mnist-5k"),
+    "infogan": ("unconditional-image", "mnist-5k"),
 }
 """Network -> its task and data."""
 
@@ -50,6 +63,10 @@ def recipe(architecture: str, task: str, dataset: str, seed: int) -> Recipe:
     module = importlib.import_module(f"{package}.{architecture.replace('-', '_')}")
     own: dict[str, Any] = {**module.DEFAULTS, **getattr(module, "ON_CPU", {})}
     size = {name: known()[dataset][name] for name in ("resolution", "length", "channels") if name in known()[dataset]}
+    if tasks()[task]["data"] == "image":  # as app/validations/plan.py scales them for a short run, but at 16 px
+        own |= {"width": max(8, own.get("width", Recipe.width) // 8), "batch_size": 16}
+        own |= {rate: max(1e-3, own.get(rate, 0.0)) for rate in ("lr_g", "lr_d")}
+        size |= {"resolution": 16, "classes": known()[dataset]["classes"] if task == "class-conditional-image" else 0}
     shared = {"task": task, "dataset": dataset, "seed": seed, "metric": tasks()[task]["metric"], "metric_samples": 250}
     fields = {"ema_half_life_kimg": 2.0, "measure_every_kimg": 1e9, **own, **size, **shared}
     fields["options"] = {**own.get("options", {}), "threads": 1}
