@@ -12,7 +12,7 @@ from models.adversary import Adversary, Batch, Networks
 from models.contract import Recipe
 from models.data.dataset import Dataset
 
-TASKS = ("unconditional-image", "class-conditional-image")
+TASKS = ("unconditional-image", "class-conditional-image", "text-to-image")
 DEFAULTS = {"ema_half_life_kimg": 0.0}
 AXES = 256
 MOST_SAMPLES = 2000

@@ -17,6 +17,7 @@ TASKS = Path(__file__).parents[1] / "tasks.yaml"
 READERS = {
     "image": "models.data.images",
     "image-pair": "models.data.pairs",
+    "image-text": "models.data.captions",
     "image-unpaired": "models.data.unpaired",
     "super-resolution": "models.data.super_resolution",
     "inpainting": "models.data.inpainting",

@@ -22,6 +22,7 @@ METRICS = {
     "recall_k3_efflite0_112": ("models.metrics.manifold", "Recall", ("image",)),
     "density_k5_efflite0_112": ("models.metrics.manifold", "Density", ("image",)),
     "coverage_k5_efflite0_112": ("models.metrics.manifold", "Coverage", ("image",)),
+    "kid_captions_efflite0_112": ("models.metrics.captions", "CaptionedKid", ("image-text",)),
     "lpips_efflite0_like": ("models.metrics.paired", "LpipsLike", PAIRED),
     "psnr": ("models.metrics.paired", "Psnr", PAIRED),
     "ssim": ("models.metrics.paired", "Ssim", PAIRED),

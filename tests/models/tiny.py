@@ -35,6 +35,7 @@ BY_TASK: dict[str, dict[str, Any]] = {
     "inpainting": {"dataset": "photo-patches", "resolution": 16, "channels": 3},
     "unpaired-image-translation": {"dataset": "thin-thick-digits", "resolution": 8, "channels": 1},
     "style-transfer": {"dataset": "photos-paintings", "resolution": 8, "channels": 3},
+    "text-to-image": {"dataset": "captioned-digits", "resolution": 8, "channels": 1},
     "paired-image-translation": {"dataset": "digit-outlines", "resolution": 8, "channels": 1},
     "text": {"dataset": "sklearn-docs", "length": 8},
     "molecule-graph": {"dataset": "nci-small", "length": 8},
@@ -50,12 +51,14 @@ OWN: dict[str, dict[str, Any]] = {
     "esrgan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
     "cyclegan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "pool": 6}},
     "cut": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "patches": 16}},
+    "gan-int-cls": {"options": {"threads": 1, "sentence": 8}},
     "lama": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
     "hifi-gan": {"batch_size": 2, "width": 2, "options": {"threads": 1, "judge_width": 1}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
 """What a network needs beside, to be small."""
 LEARNING: dict[str, dict[str, Any]] = {
+    "fastgan": {"lr_d": 5e-4, "width": 8},
     "r3gan": {"gradient_penalty": 0.05},
     "progan": {"lr_g": 4e-3, "lr_d": 4e-3},
     "stylegan2": {
