@@ -1,4 +1,4 @@
-"""Training images a second of dcgan through our loop, as a ratio to a plain hand-written torch loop.
+"""Training images a second of dcgan and stylegan2 through our loop, as a ratio to a plain hand-written torch loop.
 
 Same networks, batch, optimiser settings, precision and number of threads; the two take turns in one process, so that a machine
 whose speed wanders hits both alike. A matrix product timed between the turns says how fast the machine was.
@@ -15,12 +15,13 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+from benchmarks import plain_stylegan2
 from models.contract import Precision, Recipe
 from models.data import load
 from models.data.dataset import Dataset
 from models.game import Game
 from models.hardware import settle
-from models.networks import build
+from models.networks import build, stylegan2
 
 TURNS = 5
 STEPS = 4
@@ -30,6 +31,22 @@ SETTINGS: tuple[tuple[str, Precision, bool], ...] = (
     ("bf16", "bf16", False),
     ("bf16 channels_last", "bf16", True),
 )
+STYLE = Recipe(
+    architecture="stylegan2",
+    dataset="mnist-5k",
+    resolution=32,
+    channels=3,
+    latent_dim=128,
+    width=16,
+    batch_size=16,
+    lr_g=2e-3,
+    lr_d=2e-3,
+    beta1=0.0,
+    beta2=0.99,
+    gradient_penalty=0.01,
+)
+STYLE_STEPS = 16
+"""A whole period of its regularisers."""
 RECIPE = Recipe(architecture="dcgan", dataset="mnist-5k", resolution=32, channels=3, latent_dim=100, width=64, batch_size=64)
 
 
@@ -48,12 +65,20 @@ def main() -> list[Row]:
     """Prints the table and returns its rows."""
     settle(0)
     data = load(RECIPE)
-    plain = plain_loop(data)
+    rows = table(RECIPE, data, plain_loop(data), STEPS)
+    lazy = (stylegan2.DEPTH, stylegan2.R1_EVERY, stylegan2.PATH_EVERY)
+    return rows + table(STYLE, data, plain_stylegan2.plain_loop(data, STYLE, *lazy), STYLE_STEPS)
+
+
+def table(recipe: Recipe, data: Dataset, plain: Callable[[], None], steps: int) -> list[Row]:
+    """One row for each setting of our loop."""
     rows = []
-    print(f"dcgan 32 px, width 64, batch 64, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    size = f"{recipe.architecture} {recipe.resolution} px, width {recipe.width}, batch {recipe.batch_size}"
+    print(f"{size}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{'our loop':<24}{'images/s':>10}{'plain fp32':>12}{'ratio':>8}{'matmul GFLOP/s':>16}")
     for setting, precision, channels_last in SETTINGS:
-        row = race(setting, our_loop(data, replace(RECIPE, precision=precision), channels_last), plain)
+        ours = our_loop(data, replace(recipe, precision=precision), channels_last)
+        row = race(setting, ours, plain, steps * recipe.batch_size, steps)
         print(
             f"{row.setting:<24}{row.images_per_second:>10.0f}{row.plain_images_per_second:>12.0f}{row.ratio:>8.2f}"
             f"{row.matmul_gflops:>16.0f}",
@@ -64,7 +89,8 @@ def main() -> list[Row]:
     return rows
 
 
-def race(setting: str, ours: Callable[[], None], plain: Callable[[], None]) -> Row:
+def race(setting: str, ours: Callable[[], None], plain: Callable[[], None], images: int, steps: int) -> Row:
+    """`images` are trained on in a turn of so many steps."""
     times: dict[str, list[float]] = {"ours": [], "plain": []}
     speeds = []
     for step in (ours, plain):
@@ -74,10 +100,9 @@ def race(setting: str, ours: Callable[[], None], plain: Callable[[], None]) -> R
         speeds.append(matmul())
         for name, step in (("ours", ours), ("plain", plain)):
             start = time.perf_counter()
-            for _ in range(STEPS):
+            for _ in range(steps):
                 step()
             times[name].append(time.perf_counter() - start)
-    images = STEPS * RECIPE.batch_size
     return Row(
         setting,
         images / statistics.median(times["ours"]),
