@@ -37,8 +37,8 @@ def orthogonality(network: nn.Module) -> Tensor:
     for weight in network.parameters():
         if weight.ndim > 1:
             filters = weight.flatten(1)
-            products = filters @ filters.T
-            total = total + products.square().sum() - products.diagonal().square().sum()
+            smaller = filters if filters.shape[0] <= filters.shape[1] else filters.T  # both products have the same squared sum
+            total = total + (smaller @ smaller.T).square().sum() - filters.square().sum(1).square().sum()
     return total
 
 
@@ -140,7 +140,8 @@ class ResnetGenerator(nn.Module):
                 f"recipe.latent_dim must be a multiple of {self.parts} at {recipe.resolution} px, not {recipe.latent_dim}"
             )
         self.shared = nn.Linear(recipe.classes, embedding, bias=False) if embedding and recipe.classes else nn.Identity()
-        inputs = embedding + part if embedding and recipe.classes else part if embedding else recipe.classes
+        about = (embedding or recipe.classes) if recipe.classes else 0
+        inputs = about + (part if embedding else 0)
         self.first = nn.Linear(part, widths[0] * 16)
         self.blocks = nn.ModuleList(GeneratorBlock(a, b, inputs) for a, b in pairwise(widths))
         self.attention = SelfAttention(widths[-2]) if attention else nn.Identity()

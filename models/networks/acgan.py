@@ -2,8 +2,8 @@
 
 Section 4: L_S + L_C for the discriminator, L_C - L_S for the generator, where L_C is the log-likelihood of the right class of real
 and generated images alike. The bodies are the ResNets of arXiv:1802.05957 and the loss of L_S the hinge, as in StudioGAN's figures
-(ACGAN-Mod), with spectral normalisation, without which the hinge of so small a set collapses; Adam 2e-4. Any power of two from 8 px
-on.
+(ACGAN-Mod), with spectral normalisation where those have BatchNorm; Adam 2e-4. Any power
+of two from 8 px on.
 """
 
 from __future__ import annotations

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from models.blocks import Norm, ResnetDiscriminator, ResnetGenerator, SelfAttention, orthogonality
@@ -154,6 +157,14 @@ def test_d2d_ce_follows_its_formula_and_leaves_easy_pairs_alone() -> None:
     assert easy.grad.abs().max() == 0
 
 
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3)])
+def test_orthogonality_is_the_same_by_either_product(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(*shape, bias=False)
+    products = layer.weight @ layer.weight.T
+    assert orthogonality(layer).item() == pytest.approx(products.fill_diagonal_(0).square().sum().item(), rel=1e-4)
+
+
 def test_every_block_of_biggan_gets_a_part_of_the_latent() -> None:
     assert in_parts(size(32, 10, 96, 80)).latent_dim == 80
     assert in_parts(size(64, 10, 96, 128)).latent_dim == 125
@@ -245,6 +256,17 @@ def test_kid_by_class_sees_labels_that_are_ignored_where_kid_does_not() -> None:
 def test_kid_by_class_says_what_it_lacks() -> None:
     with pytest.raises(BadData, match="needs labels"):
         KidByClass(tiny.digits(8, 1), 250, torch.device("cpu"))
+
+
+def test_samples_are_shown_class_by_class(tmp_path: Path) -> None:
+    data = tiny.data(tiny.recipe("sngan", task="class-conditional-image"))
+    labels = data.reference["label"][:36]
+    shades = (labels.float() / 9 * 2 - 1)[:, None, None, None].expand(-1, 1, 8, 8)
+    data.picture(shades, tmp_path / "samples.png")
+    shown = np.asarray(Image.open(tmp_path / "samples.png"))
+    middles = shown[48::80, 48::80].ravel()  # six by six, each of 8 px and a gap of 2, enlarged by 8
+    assert middles.tolist() == sorted(middles.tolist())
+    assert len(set(middles.tolist())) == len(labels.unique())
 
 
 def test_the_baseline_of_classes_is_a_normal_for_each() -> None:
