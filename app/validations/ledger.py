@@ -26,6 +26,8 @@ from app.vocabulary import Gpu, Knowledge, LedgerPair, LedgerSummary, Profile
 log = logging.getLogger("gan_advisor")
 Z90 = 1.6449
 UNITS = {"time": "seconds per thousand samples", "memory": "bytes"}
+CPU_THREADS = 2
+"""Of the CPU that estimates speak of; a run with fewer or more is predicted for its own number."""
 LEAST_STEPS = 20
 """Of a run whose speed counts: the first steps are slower."""
 MOST = 500
@@ -108,7 +110,12 @@ def predicted(recipe: Mapping[str, Any], gpu: Gpu, profiles: Sequence[Profile]) 
 def _hardware(told: Mapping[str, Any], gpus: Mapping[str, Gpu]) -> tuple[Gpu | None, str]:
     """The device as estimates name it, None where they do not know it, and as the run named it."""
     if told["gpu"] is None:
-        return CPU, f"{told['cpu']}, {told['threads']} threads"
+        share = min(told["threads"] / CPU_THREADS, 4.0)
+        speeds = {
+            "fp32_tflops": share * (CPU.fp32_tflops or 0),
+            "memory_bandwidth_gb_s": min(1.0, share) * (CPU.memory_bandwidth_gb_s or 0),
+        }
+        return CPU.model_copy(update=speeds), f"{told['cpu']}, {told['threads']} threads"
     nothing: Any = {}
     few = Knowledge("", "", nothing, (), (), nothing, nothing, nothing, gpus, (), frozenset())
     return lexicon_of(few).gpu(told["gpu"]), told["gpu"]
