@@ -34,6 +34,13 @@ RACES = {
     "biggan": ("class-conditional-image", "mnist-5k"),
     "reacgan": ("class-conditional-image", "mnist-5k"),
     "projection-cgan": ("class-conditional-image", "mnist-5k"),
+    "pix2pix": ("paired-image-translation", "digit-outlines"),
+    "cyclegan": ("unpaired-image-translation", "thin-thick-digits"),
+    "cut": ("unpaired-image-translation", "thin-thick-digits"),
+    "srgan": ("super-resolution", "mnist-5k"),
+    "esrgan": ("super-resolution", "mnist-5k"),
+    "lama": ("inpainting", "mnist-5k"),
+    "gan-int-cls": ("text-to-image", "captioned-digits"),
     "gan": ("unconditional-image", "mnist-5k"),
     "dcgan": ("unconditional-image", "mnist-5k"),
     "lsgan": ("unconditional-image", "mnist-5k"),
@@ -63,7 +70,7 @@ def recipe(architecture: str, task: str, dataset: str, seed: int) -> Recipe:
     module = importlib.import_module(f"{package}.{architecture.replace('-', '_')}")
     own: dict[str, Any] = {**module.DEFAULTS, **getattr(module, "ON_CPU", {})}
     size = {name: known()[dataset][name] for name in ("resolution", "length", "channels") if name in known()[dataset]}
-    if tasks()[task]["data"] == "image":  # as app/validations/plan.py scales them for a short run, but at 16 px
+    if known()[dataset]["type"] == "image":  # as app/validations/plan.py scales them for a short run, but at 16 px
         own |= {"width": max(8, own.get("width", Recipe.width) // 8), "batch_size": 16}
         own |= {rate: max(1e-3, own.get(rate, 0.0)) for rate in ("lr_g", "lr_d")}
         size |= {"resolution": 16, "classes": known()[dataset]["classes"] if task == "class-conditional-image" else 0}
