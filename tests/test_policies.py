@@ -62,7 +62,15 @@ def test_the_example_of_the_page_holds_and_is_cited_with_its_prefix(known: tuple
 
 def test_why_not_names_the_policy_and_what_would_lift_it(known: tuple[Knowledge, Advisor], tmp_path: Path) -> None:
     found = why_not("here", Task.model_validate(BODY), "vitgan", ruled(known, tmp_path, EXAMPLE))
-    assert "policy/reviewed-for-medical" in {ground.rule_id for ground in found.excluded_by}
+    (review,) = (ground for ground in found.excluded_by if ground.rule_id == "policy/reviewed-for-medical")
+    assert [(change.pointer, change.value) for change in review.lifted_by] == [("/data/domain", None)]
+    other = BODY | {"budget": {"gpu": "Tesla T4"}}
+    (machine,) = (
+        ground
+        for ground in why_not("here", Task.model_validate(other), "biggan", ruled(known, tmp_path, EXAMPLE)).excluded_by
+        if ground.rule_id == "policy/only-the-gpus-we-have"
+    )
+    assert [(change.pointer, change.value) for change in machine.lifted_by] == [("/budget/gpu", "RTX 3090")]
 
 
 def test_a_policy_that_excludes_everything_is_an_abstention_that_names_it(

@@ -15,11 +15,14 @@ from app.vocabulary import Change, Labels, LicenceNeed, Pairing, Rule
 if TYPE_CHECKING:
     from app.recommend.advisor import Advisor
 
-_TENS = tuple(10.0**power for power in range(7))
+_LARGEST = {"data.classes": 6, "data.columns": 5, "data.length": 8, "data.channels": 3, "budget.usd": 6, "budget.gpus": 3}
+"""Powers of ten tried at numbers that flips are not searched along."""
 _NUMBERS = {axis.path: axis for axis in AXES} | {
-    path: Axis(path, _TENS, whole=path != "budget.usd")
-    for path in ("data.classes", "data.columns", "data.length", "data.channels", "budget.usd", "budget.gpus")
+    path: Axis(path, tuple(10**power for power in range(most + 1)), whole=path != "budget.usd") for path, most in _LARGEST.items()
 }
+_FREE = ("data.domain", "budget.gpu")
+"""Words that can be left out."""
+_NEVER = object()
 _CHOICES: dict[str, Sequence[Any]] = {
     "data.labels": tuple(Labels),
     "data.pairing": tuple(Pairing),
@@ -46,8 +49,8 @@ def lifted(rule: Rule, index: int, asked: Facts, facts: Facts, advisor: Advisor)
 
     out = []
     for path in dict.fromkeys(paths):
-        value = next((v for v in _values(path, rule, index, facts, advisor, lifts) if lifts(path, v)), None)
-        if value is not None:
+        value = next((v for v in _values(path, rule, index, facts, advisor, lifts) if lifts(path, v)), _NEVER)
+        if value is not _NEVER:
             out.append(Change(pointer="/" + _pointer(path), value=value, text=_told(path, value, facts, index, advisor)))
     return tuple(out)
 
@@ -67,8 +70,10 @@ def _values(path: str, rule: Rule, index: int, facts: Facts, advisor: Advisor, l
         yield tuple(slug for slug in now or () if slug != it.slug)
     elif path == "constraints.include":
         yield (*(now or ()), it.slug)
-    elif path == "budget.gpu":
-        yield from (name for name in _words(rule.when.get(path)) if name in advisor.knowledge.gpus)
+    elif path in _FREE:
+        if path == "budget.gpu":
+            yield from (name for name in _words(rule.when.get(path)) if name in advisor.knowledge.gpus)
+        yield None
     else:
         yield from (value for value in _CHOICES.get(path, ()) if value != now)
 
