@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("advisor", "service", "training")
+NAMES = ("advisor", "cost", "service", "training")
 
 for name in sys.argv[1:] or NAMES:
     print(f"\n== {name}", flush=True)

@@ -18,7 +18,7 @@ router = APIRouter(route_class=Page, include_in_schema=False)
 NUMBERS = ("resolution", "length", "batch_size", "gpus", "kimg")
 LIMITS = ("memory_gb", "gpu_hours", "usd")
 FIELDS = (
-    ("architecture", "Architecture", "slug, alias or name", "architectures"),
+    ("architecture", "Architecture", "slug or name", "architectures"),
     ("resolution", "Resolution", "pixels", ""),
     ("batch_size", "Batch", "samples a step", ""),
     ("gpu", "GPU", "or CPU", "gpus"),

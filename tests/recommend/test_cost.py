@@ -12,6 +12,7 @@ import pytest
 from app.recommend.cost import Predictor, Unanswerable, answered, predict
 from app.recommend.cost.backtest import backtest, foreign
 from app.recommend.cost.cases import lexicon_of, work_of
+from app.recommend.cost.law import FLOOR, NARROW
 from app.vocabulary import Cost, Estimate, EstimateRequest, Interval
 from tests.recommend.shipped import advisor, knowledge
 
@@ -179,7 +180,15 @@ def test_the_law_is_the_plain_gaussian_posterior() -> None:
     known = whole[120, kept]
     solved = np.linalg.solve(whole[np.ix_(kept, kept)], known)
     assert mean == pytest.approx(rows.expected[120] + solved @ (rows.y - rows.expected)[kept])
-    assert sd == pytest.approx(math.sqrt(whole[120, 120] - known @ solved))
+    noise = rows.prior.noise[case.evidence] ** 2 + FLOOR**2
+    left = whole[120, 120] - known @ solved - noise
+    assert case.architecture not in small.architectures
+    assert sd == pytest.approx(math.sqrt(left + noise))
+    near = rows.fit(np.array([3, 40, 90, 119]))
+    assert rows.cases[119].architecture == case.architecture
+    there = np.linalg.solve(whole[np.ix_(near.kept, near.kept)], whole[120, near.kept])
+    left = whole[120, 120] - whole[120, near.kept] @ there - noise
+    assert near.predict(case)[1] == pytest.approx(math.sqrt(NARROW * left + noise))
     assert weights == pytest.approx(solved)
 
 

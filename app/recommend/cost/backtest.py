@@ -74,7 +74,6 @@ def _all(tested: Pairs, shipped: Pairs, same: Callable[[str], str]) -> Iterator[
 
 
 def _scores(what: str, law: Law, members: Pairs) -> Iterator[Score]:
-    seen = {law.rows.cases[i].architecture for i in law.kept.tolist()}
     for row, case in members:
         published = row.sec_per_kimg if what == "time" else row.gpu_mem_gb_peak
         if not published:
@@ -83,7 +82,7 @@ def _scores(what: str, law: Law, members: Pairs) -> Iterator[Score]:
         shift, scale = (0.0, 1 / case.gpus) if what == "time" else (FIXED_GB, 1.0)
         low, expected, high = (shift + scale * math.exp(mean + z * sd) for z in (-Z90, 0.0, Z90))
         error, inside = abs(expected / published - 1), low <= published <= high
-        yield Score(row.id, what, case.architecture, error, inside, case.architecture in seen)
+        yield Score(row.id, what, case.architecture, error, inside, case.architecture in law.architectures)
 
 
 def foreign(lines: Iterable[Mapping[str, str | None]], knowledge: Knowledge) -> tuple[list[tuple[Cost, str]], dict[str, int]]:

@@ -21,6 +21,9 @@ from app.recommend.linear import Array, Index
 
 Term = tuple[str, object, float]
 """Name of an effect, its label, the factor it is multiplied by."""
+NARROW = 0.6
+"""Factor on the variance left of the effects where the architecture has rows of its own: it brings the share of figures inside
+the 90 % interval, over publications left out, from 98 % to the 90 % it promises."""
 FLOOR = 0.02
 """Standard deviation below which no published figure is exact: two significant digits."""
 
@@ -105,6 +108,11 @@ class Law:
         self.reach: Array = np.ascontiguousarray(rows.reach[:, kept])
 
     @cached_property
+    def architectures(self) -> frozenset[str]:
+        """Those that have rows."""
+        return frozenset(self.rows.cases[row].architecture for row in self.kept.tolist())
+
+    @cached_property
     def _publications(self) -> dict[str, dict[object, Index]]:
         """By kind and label, the places of the rows of one publication."""
         found: dict[str, dict[object, list[int]]] = {name: {} for name in self.rows.prior.publication}
@@ -150,7 +158,7 @@ class Law:
             variance += prior.publication[name] ** 2
         noise = prior.noise.get(case.evidence, max(prior.noise.values())) ** 2 + FLOOR**2
         weights: Array = self.inverse @ known
-        left = max(variance - float(weights @ known), 0.0)
+        left = max(variance - float(weights @ known), 0.0) * (NARROW if case.architecture in self.architectures else 1.0)
         return mean + float(weights @ self.rest), float(np.sqrt(left + noise)), weights
 
 

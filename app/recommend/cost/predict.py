@@ -329,13 +329,14 @@ def _verdict(
         said.append(f"the memory is unknown, {room:g} GB are there")
         inside.append(None)
     else:
-        sure = "surely" if chance and chance > 0.995 else f"with {chance:.0%}"
-        said.append(f"{peak.expected / 1e9:.1f} GB of {room:g} GB of memory, {sure} enough")
+        sure = f", enough with {chance:.0%}" if chance and 0.005 < chance < 0.995 else ""
+        said.append(f"it takes {peak.expected / 1e9:.1f} GB of memory, {room:g} GB are there{sure}")
         inside.append(peak.expected <= room * 1e9)
     for value, limit, unit in ((hours, asked.budget.gpu_hours, "GPU-hours"), (usd, asked.budget.usd, "US dollars")):
         if limit is not None:
             inside.append(None if value.expected is None else value.expected <= limit)
-            said.append(f"{'unknown' if value.expected is None else f'{value.expected:,.0f}'} of {limit:,.0f} {unit}")
+            taken = "an unknown number" if value.expected is None else f"{value.expected:,.0f}"
+            said.append(f"{taken} of {limit:,.0f} {unit}")
     fits = False if False in inside else None if None in inside else True
     return fits, f"{'Fits' if fits else 'Does not fit' if fits is False else 'Unknown'}: {'; '.join(said)}."
 
