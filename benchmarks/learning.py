@@ -47,6 +47,11 @@ RACES = {
     "wgan": ("unconditional-image", "mnist-5k"),
     "wgan-gp": ("unconditional-image", "mnist-5k"),
     "infogan": ("unconditional-image", "mnist-5k"),
+    "progan": ("unconditional-image", "mnist-5k"),
+    "stylegan2": ("unconditional-image", "mnist-5k"),
+    "stylegan2-ada": ("unconditional-image", "mnist-5k"),
+    "fastgan": ("unconditional-image", "mnist-5k"),
+    "r3gan": ("unconditional-image", "mnist-5k"),
 }
 """Network -> its task and data."""
 
