@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,19 +72,21 @@ def stale(table: Path = TABLE) -> list[str]:
 
 
 def write(table: Path = TABLE, *, everything: bool = False) -> bool:
-    """Traces what is stale and writes the table; False when a network could not be traced, which then has no row."""
-    wanted = networks() if everything else stale(table)
-    rows = [row for row in read(table) if row["architecture"] in set(networks()) - set(wanted)]
-    sound = True
+    """Traces what is stale and writes the table; False when a network could not be traced, which then keeps the rows it had."""
+    wanted, sound = networks() if everything else stale(table), True
+    rows: dict[str, list[Row]] = {slug: [] for slug in networks()}
+    for kept in read(table):
+        if kept["architecture"] in rows:
+            rows[kept["architecture"]].append(kept)
     for slug in wanted:
-        begun, before = time.perf_counter(), len(rows)
+        begun = time.perf_counter()
         try:
-            rows += _rows(slug)
+            rows[slug] = list(_rows(slug))
+            sys.stdout.write(f"{slug}: {len(rows[slug])} rows in {time.perf_counter() - begun:.0f} s\n")
         except Exception as error:  # noqa: BLE001 - a network under work must not keep the others from their rows
             sound = False
             sys.stderr.write(f"{slug}: {type(error).__name__}: {error}\n")
-        sys.stdout.write(f"{slug}: {len(rows) - before} rows in {time.perf_counter() - begun:.0f} s\n")
-        table.write_text(_csv(rows))
+        table.write_text(_csv([row for found in rows.values() for row in found]))
     return sound
 
 
@@ -159,7 +161,7 @@ def few(recipe: Recipe) -> Dataset:
 _DATA = ("task", "dataset", "resolution", "length", "channels", "classes")
 
 
-@cache
+@lru_cache(maxsize=4)
 def _few(*fields: Any) -> Dataset:
     whole = load(Recipe(architecture="", **dict(zip(_DATA, fields, strict=True))))
     return replace(whole, fields=_cut(whole.fields), reference=_cut(whole.reference))
