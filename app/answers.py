@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,6 +64,25 @@ def winner_map(
         raise Unprocessable(detail, [FieldProblem(pointer="?y", code="same_field", detail=detail, allowed=allowed)])
     with _contradictions():
         return maps.winners(answer.id, as_asked(answer), advisor, x, y, columns, rows)
+
+
+class Told:
+    """The last answers that are in the store, as bytes: a question asked before costs neither ranking nor encoding."""
+
+    def __init__(self, most: int = 200) -> None:
+        self._most = most
+        self._held: OrderedDict[tuple[str, str], tuple[str, bytes]] = OrderedDict()
+
+    def find(self, question: str, digest: str) -> tuple[str, bytes] | None:
+        """Id and JSON of the answer to a question under one knowledge."""
+        with contextlib.suppress(KeyError):  # another thread may have dropped it
+            self._held.move_to_end((question, digest))
+        return self._held.get((question, digest))
+
+    def remember(self, question: str, digest: str, answer_id: str, body: bytes) -> None:
+        self._held[question, digest] = answer_id, body
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)
 
 
 def keep(answer: Recommendation, body: str) -> bool:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import policies
+from app.answers import Told
 from app.api import advisor, datasets, estimates, health, knowledge, ledger, problems, recommendations, validations
 from app.api.middleware import Edge
 from app.dashboard import pages
@@ -28,6 +29,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     require(shipped)
     app.state.knowledge = policies.in_force(shipped)
     app.state.advisors = Advisors(policies.prove(fit(app.state.knowledge)))
+    app.state.told = Told()
     yield
 
 

@@ -50,9 +50,14 @@ class RecommendationLine(BaseModel):
 )
 def create(request: Request, task: Task, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
     """Ranked architectures for a task, each sentence with the rule or the figure behind it."""
-    found = ask(described(task), knowledge, advisor)
+    task, told = described(task), request.app.state.told
+    question = task.model_dump_json()
+    if (before := told.find(question, advisor.digest)) is not None:
+        return answer(request, before[1], headers={"Location": f"/v1/recommendations/{before[0]}"})
+    found = ask(task, knowledge, advisor)
     body = found.model_dump_json()
     made = keep(found, body)
+    told.remember(question, advisor.digest, found.id, body.encode())
     return answer(request, body.encode(), status=201 if made else 200, headers={"Location": f"/v1/recommendations/{found.id}"})
 
 

@@ -28,6 +28,14 @@ def test_the_same_question_gets_the_same_answer_under_the_same_id(client: TestCl
     assert first.content == again.content
 
 
+def test_an_answer_told_from_memory_is_the_answer_of_the_store(client: TestClient) -> None:
+    bodies = [{"data": {"type": "tabular", "samples": 1000 + i}} for i in range(3)]
+    for body in bodies * 2:
+        told = client.post("/v1/recommendations", json=body)
+        kept = client.get(told.headers["location"])
+        assert (told.content, told.headers["etag"]) == (kept.content, kept.headers["etag"])
+
+
 def test_an_answer_can_be_fetched_and_is_not_sent_twice(client: TestClient) -> None:
     made = client.post("/v1/recommendations", json=SMALLEST)
     found = client.get(made.headers["location"])
