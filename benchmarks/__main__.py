@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("advisor", "cost", "service", "training")
+NAMES = ("advisor", "cost", "profile", "service", "training")
 
 for name in sys.argv[1:] or NAMES:
     print(f"\n== {name}", flush=True)
