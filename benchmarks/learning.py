@@ -27,6 +27,7 @@ RACES = {
     "tree-gan": ("point-cloud", "digits-points"),
     "wavegan": ("audio-waveform", "spoken-characters"),
     "hifi-gan": ("audio-vocoder", "spoken-characters"),
+    "ctgan": ("tabular", "rand-health"),
     "sngan": ("class-conditional-image", "mnist-5k"),
     "cgan": ("class-conditional-image", "mnist-5k"),
     "acgan": ("class-conditional-image", "mnist-5k"),

@@ -25,6 +25,7 @@ READERS = {
     "graph": "models.data.molecules",
     "voxel": "models.data.voxels",
     "audio": "models.data.audio",
+    "table": "models.data.table",
     "point-cloud": "models.data.points",
 }
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
@@ -39,7 +40,7 @@ def known() -> dict[str, dict[str, Any]]:
 def path_of(name: str) -> Path | None:
     """The path in `folder:/data/faces`, `npz:/data/x.npz` or a bare absolute path; None for a slug."""
     _, colon, rest = name.partition(":")
-    if colon and name.startswith(("folder:", "npz:")):
+    if colon and name.startswith(("folder:", "npz:", "csv:")):
         return Path(rest)
     return Path(name) if name.startswith("/") else None
 

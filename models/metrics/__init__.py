@@ -31,6 +31,7 @@ METRICS = {
     "coverage_k5_voxels": ("models.metrics.coverage", "VoxelCoverage", ("voxel",)),
     "coverage_k5_logmel": ("models.metrics.coverage", "SoundCoverage", ("audio",)),
     "mel_l1": ("models.metrics.vocoder", "MelDistance", ("audio",)),
+    "pair_overlap_q10": ("models.metrics.pairs", "PairOverlap", ("table",)),
     "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
 }
 """Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""

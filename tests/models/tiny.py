@@ -43,6 +43,7 @@ BY_TASK: dict[str, dict[str, Any]] = {
     "audio-waveform": {"dataset": "spoken-characters", "length": 1024},
     "audio-vocoder": {"dataset": "spoken-characters", "length": 1024},
     "point-cloud": {"dataset": "digits-points", "length": 32},
+    "tabular": {"dataset": "rand-health", "samples": 300},
 }
 """The smallest real data of each task."""
 OWN: dict[str, dict[str, Any]] = {
@@ -54,6 +55,7 @@ OWN: dict[str, dict[str, Any]] = {
     "gan-int-cls": {"options": {"threads": 1, "sentence": 8}},
     "lama": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
     "hifi-gan": {"batch_size": 2, "width": 2, "options": {"threads": 1, "judge_width": 1}},
+    "ctgan": {"options": {"threads": 1, "pack": 2, "modes": 2}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
 """What a network needs beside, to be small."""
