@@ -12,6 +12,7 @@ from app.recommend.recipe import published
 from app.vocabulary import Architecture, Kind, RecipeValue
 
 OPTIMISATION = ("optimizer", "lr_g", "lr_d", "beta1", "beta2", "betas", "batch_size", "d_steps", "total")
+NUMBERS = ("lr_g", "lr_d", "beta1", "beta2", "batch_size", "d_steps")
 DESIGN = ("normalisation", "generator_activation", "discriminator_activation", "ema")
 _UNDATED = 2020
 
@@ -20,6 +21,11 @@ def completed(architectures: Sequence[Architecture]) -> tuple[dict[str, RecipeVa
     """The recipe of each architecture, what its publication states first; a value of a relative names it in its source."""
     own = [published(one) for one in architectures]
     return tuple(_completed(i, architectures, own) if a.kind is Kind.GAN else own[i] for i, a in enumerate(architectures))
+
+
+def _plain(name: str, value: object) -> bool:
+    """Whether a value holds for another design: a number where one is wanted, not what its publication says of each of its sets."""
+    return name not in NUMBERS or isinstance(value, int | float)
 
 
 def _completed(
@@ -38,6 +44,6 @@ def _completed(
         card = architectures[relative]
         names = OPTIMISATION + DESIGN if card.family == one.family else OPTIMISATION
         for name in names:
-            if name not in recipe and (value := own[relative].get(name)) is not None:
+            if name not in recipe and (value := own[relative].get(name)) is not None and _plain(name, value.value):
                 recipe[name] = RecipeValue(value=value.value, origin="kin", source=f"{card.slug}: {value.source}")
     return recipe

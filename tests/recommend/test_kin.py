@@ -43,6 +43,15 @@ def test_a_strangers_design_is_not_taken_and_the_same_family_comes_first() -> No
     assert "normalisation" not in recipe
 
 
+def test_words_are_not_taken_for_a_number() -> None:
+    silent, wordy, plain = (
+        card("silent", "f"),
+        card("wordy", "f", batch_size="64 on CIFAR-10, 8 on churches"),
+        card("zplain", "g", batch_size=16),
+    )
+    assert completed((silent, wordy, plain))[0]["batch_size"].value == 16
+
+
 def test_nearly_every_gan_that_a_user_may_be_told_to_train_has_the_core_of_a_recipe() -> None:
     cards = tuple(knowledge().architectures.values())
     gans = [recipe for one, recipe in zip(cards, completed(cards), strict=True) if one.kind == "gan"]
