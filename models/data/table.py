@@ -24,7 +24,7 @@ MOST_BYTES = 200_000_000
 MOST_ROWS = 500_000
 MOST_COLUMNS = 200
 FEW = 10
-"""Whole numbers with at most so many values are categories."""
+"""Numbers of at most so many values are categories."""
 MOST_CATEGORIES = 100
 MOSTLY = 0.9
 """A column in which so large a share is numbers is one of numbers, and a word in it a mistake."""
@@ -140,13 +140,13 @@ def column(name: str, own: tuple[str, ...], lines: list[int]) -> list[tuple[Colu
             if (value is None and cell.lower() not in MISSING) or (value is not None and abs(value) > 1e30):
                 raise BadData(f"line {line}, column {name!r}: {cell[:40]!r} is not a number that can be used, as the others are")
         distinct, whole = len(set(found)), all(value == round(value) for value in found)
-        if distinct > FEW or (not whole and distinct > 2):
+        if distinct > FEW:
             mean = math.fsum(found) / len(found)
             columns = [(Column(name, whole=whole), [mean if value is None else value for value in read])]
             if len(found) < len(own):
                 columns.append((Column(f"{name} missing", ("no", "yes")), [float(value is None) for value in read]))
             return columns
-        words = ["" if value is None else f"{value:g}" for value in read]
+        words = ["" if value is None else f"{value:.12g}" for value in read]
     else:
         words = ["" if cell.lower() in MISSING else cell for cell in own]
     kinds = sorted(set(words))
