@@ -114,10 +114,8 @@ def _finish(dataset_id: str, path: Path) -> None:
     try:
         target = path
         if path.suffix.lower() == ".zip":
-            target = path.parent / "data"
-            shutil.rmtree(target, ignore_errors=True)
-            unpack(path, target, most_bytes=settings().max_upload_bytes * 10)
-            target = _inner(target)
+            shutil.rmtree(path.parent / "data", ignore_errors=True)
+            target = unpack(path, path.parent / "data", most_bytes=settings().max_upload_bytes * 10)
         found = fingerprint(target)
         values: dict[str, Any] = {"state": "ready", "path": str(target), "body": found.model_dump(mode="json")}
     except AdvisorError as error:
@@ -127,11 +125,6 @@ def _finish(dataset_id: str, path: Path) -> None:
         path.unlink()
     with db.transaction() as session:
         session.execute(sa.update(UploadRow).where(UploadRow.id == dataset_id).values(**values))
-
-
-def _inner(folder: Path) -> Path:
-    entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
-    return _inner(entries[0]) if len(entries) == 1 and entries[0].is_dir() else folder
 
 
 def get(dataset_id: str, tenant: str | None = None) -> OwnDataset:

@@ -23,20 +23,13 @@ def fingerprint(path: Path, progress: Progress = quiet) -> Fingerprint:
         return _folder(path, progress)
     if path.suffix.lower() == ".zip":
         with tempfile.TemporaryDirectory(prefix="gan-advisor-") as folder:
-            unpack(path, Path(folder), progress)
-            return _folder(_inner(Path(folder)), progress).model_copy(update={"sha256": file_digest(path).hex()})
+            return _folder(unpack(path, Path(folder), progress), progress).model_copy(update={"sha256": file_digest(path).hex()})
     reader = FILES.get(path.suffix.lower())
     if reader is None:
         raise Refused(
             f"{path.name} is of no kind that is read; these are: a folder, zip, {', '.join(sorted(FILES))}", "wrong_type"
         )
     return reader(path, progress)
-
-
-def _inner(folder: Path) -> Path:
-    """The folder inside, where an archive holds nothing else."""
-    entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
-    return _inner(entries[0]) if len(entries) == 1 and entries[0].is_dir() else folder
 
 
 def _folder(folder: Path, progress: Progress) -> Fingerprint:

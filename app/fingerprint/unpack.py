@@ -17,9 +17,12 @@ SMALL = 10_000_000
 _CHUNK = 1 << 20
 
 
-def unpack(archive: Path, into: Path, progress: Progress = quiet, most_bytes: int = MOST_BYTES) -> None:
-    """Unpacks a zip. Raises Refused for links, paths that lead out, encryption, damage, and more files or bytes than allowed; what an
-    entry claims of its size is not believed."""
+def unpack(archive: Path, into: Path, progress: Progress = quiet, most_bytes: int = MOST_BYTES) -> Path:
+    """Unpacks a zip and gives the folder with its files: `into`, or the one inside where there is nothing else.
+
+    Raises Refused for links, paths that lead out, encryption, damage, and more files or bytes than allowed; what an entry claims of
+    its size is not believed.
+    """
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
@@ -30,6 +33,13 @@ def unpack(archive: Path, into: Path, progress: Progress = quiet, most_bytes: in
                 progress(number, len(entries))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         raise Refused(f"{archive.name} cannot be unpacked: {str(error)[:200]}", "bad_archive") from error
+    return _inner(into)
+
+
+def _inner(folder: Path) -> Path:
+    """The folder inside, where an archive holds nothing else."""
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+    return _inner(entries[0]) if len(entries) == 1 and entries[0].is_dir() else folder
 
 
 def _check(entries: list[zipfile.ZipInfo], packed: int, most_bytes: int) -> None:
