@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,7 +11,6 @@ import yaml
 from app import datasets as datasets_of_own
 from app.db import PROJECT
 from app.errors import FieldProblem, UnknownSlug, Unprocessable
-from app.settings import settings
 from app.vocabulary import Data
 
 NETWORKS = PROJECT / "models" / "networks"
@@ -87,10 +85,7 @@ def dataset(name: str, task: str, data: Data) -> dict[str, Any]:
 
 
 def _folder(name: str, data: Data) -> dict[str, Any]:
-    allowed = [folder.resolve() for folder in settings().data_folders]
-    path = Path(name).resolve()
-    if not any(path.is_relative_to(folder) for folder in allowed):
-        raise _refused("not_allowed", "the path is in no folder that this service may read (GAN_ADVISOR_DATA_FOLDERS)", None)
+    path = datasets_of_own.allowed(name, "#/dataset")
     if not path.exists():
         raise _refused("not_found", "there is nothing at this path", None)
     return {"slug": str(path), "type": data.type.value, **_shape(data)}

@@ -58,14 +58,11 @@ class KidByClass:
         pairs = list(self._pairs(fake, np.resize(self._given, len(fake))))
         each = [kid(*pair) for pair in pairs]
         values = np.mean([replicates(*pair, seed=number) for number, pair in enumerate(pairs)], 0)
-        low, high = np.quantile(values, (0.025, 0.975))
         value = float(np.mean(each))
-        return Measured(
-            value=value,
-            low=min(float(low), value),
-            high=max(float(high), value),
-            replicates=tuple(values.tolist()),
-            beside={
+        return Measured.of(
+            value,
+            values,
+            {
                 "kid_efflite0_112": kid(fake, self._real),
                 "kid_of_worst_class_efflite0_112": max(each),
                 "precision_k3_efflite0_112": float(precision(fake, self._real).mean()),

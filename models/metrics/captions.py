@@ -50,14 +50,7 @@ class CaptionedKid:
         joined = self._joined(fake, self._captions)
         values = replicates(joined, self._real)
         value = kid(joined, self._real)
-        low, high = np.quantile(values, (0.025, 0.975))
-        return Measured(
-            value=value,
-            low=min(float(low), value),
-            high=max(float(high), value),
-            replicates=tuple(values.tolist()),
-            beside={"kid_efflite0_112": kid(fake, self._images)},
-        )
+        return Measured.of(value, values, {"kid_efflite0_112": kid(fake, self._images)})
 
     def _joined(self, images: np.ndarray, captions: np.ndarray) -> np.ndarray:
         """N x D of which the kernel sees the sum of both inner products, each 1 in the mean for a real sample with itself."""

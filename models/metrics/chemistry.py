@@ -47,7 +47,6 @@ class ValidUniqueNovel:
         worth = np.array([1 / made[name] if name and name not in self._known else 0.0 for name in names])
         rng = np.random.default_rng(0)
         values = worth[rng.integers(0, len(worth), (REPLICATES, len(worth)))].mean(1)
-        low, high = np.quantile(values, (0.025, 0.975))
         value = float(worth.mean())
         beside = {
             "valid": len(valid) / len(names),
@@ -57,13 +56,7 @@ class ValidUniqueNovel:
         if valid and len(self._real):
             far = [wasserstein_distance(a, b) for a, b in zip(properties(valid).T, self._real.T, strict=True)]
             beside |= {"mass_distance_da": far[0], "logp_distance": far[1]}
-        return Measured(
-            value=value,
-            low=min(float(low), value),
-            high=max(float(high), value),
-            replicates=tuple(values.tolist()),
-            beside=beside,
-        )
+        return Measured.of(value, values, beside)
 
 
 def smiles(row: Tensor) -> str:

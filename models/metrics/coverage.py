@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -23,7 +24,7 @@ CLOUD = 64
 """Points of a cloud that its distance to others is taken from."""
 
 
-class Coverage:
+class Coverage(ABC):
     """The share of held-out samples with a generated one at least as near as their fifth nearest held-out one (arXiv:2002.09797 eq. 4).
 
     1 is best, about 0.97 what real ones reach. It falls when modes are missing and when samples are off; a set of mean shapes, which
@@ -45,9 +46,9 @@ class Coverage:
         seen = dataset.fields[dataset.output][: self.samples] if dataset.reference_held_out else real[:0]
         self.floor = self([dataset.cast(seen)]).value if len(seen) == self.samples else None
 
+    @abstractmethod
     def features(self, samples: Tensor) -> Tensor:
         """What the distance is taken of."""
-        raise NotImplementedError
 
     def between(self, a: Tensor, b: Tensor) -> np.ndarray:
         """The distance of every pair."""
@@ -60,13 +61,10 @@ class Coverage:
         covered = np.asarray(inside.any(axis=1))
         draws = np.random.default_rng(0).integers(0, len(covered), (REPLICATES, len(covered)))
         values = covered[draws].mean(1)
-        low, high = np.quantile(values, (0.025, 0.975))
-        return Measured(
-            value=float(covered.mean()),
-            low=float(low),
-            high=float(high),
-            replicates=tuple(values.tolist()),
-            beside={
+        return Measured.of(
+            float(covered.mean()),
+            values,
+            {
                 "density_k5": float(inside.sum(0).mean() / NEIGHBOURS),
                 "one_nna": one_nna(self.between(fake, fake), self._within, across),
                 "minimum_matching_distance": float(across.min(1).mean()),

@@ -51,10 +51,7 @@ class Fid:
         draws = [tuple(x[rng.integers(0, len(x), len(x))] for x in (self._real, fake)) for _ in range(REPLICATES)]
         values = np.array([frechet(a, b) for b, a in draws])
         values += value - values.mean()
-        low, high = np.quantile(values, (0.025, 0.975))
-        return Measured(
-            value=value, low=min(float(low), value), high=max(float(high), value), replicates=tuple(values.tolist()), beside={}
-        )
+        return Measured.of(value, values)
 
 
 class FidEffLite0(Fid):

@@ -48,17 +48,10 @@ class Kid:
     def __call__(self, batches: Iterable[Tensor]) -> Measured:
         fake = self._network.of(self._uncast(batch) for batch in batches)
         values = replicates(fake, self._real)
-        low, high = np.quantile(values, (0.025, 0.975))
         features = self.name.removeprefix("kid_")
         beside = {f"{f.__name__}_k3_{features}": float(f(fake, self._real).mean()) for f in (precision, recall)}
         value = kid(fake, self._real)
-        return Measured(
-            value=value,
-            low=min(float(low), value),
-            high=max(float(high), value),
-            replicates=tuple(values.tolist()),
-            beside=beside,
-        )
+        return Measured.of(value, values, beside)
 
 
 class KidEffLite0(Kid):

@@ -54,15 +54,11 @@ class Manifold:
     def _measured(self, fake: np.ndarray) -> Measured:
         counted = FIGURES[self.which](fake, self._real).astype(np.float64)
         values = counted[np.random.default_rng(0).integers(0, len(counted), (REPLICATES, len(counted)))].mean(1)
-        low, high = np.quantile(values, (0.025, 0.975))
-        return Measured(
-            value=float(counted.mean()),
-            low=float(low),
-            high=float(high),
-            replicates=tuple(values[:100].tolist()),
-            beside={
-                _name(other): float(figure(fake, self._real).mean()) for other, figure in FIGURES.items() if other != self.which
-            },
+        return Measured.of(
+            float(counted.mean()),
+            values,
+            {_name(other): float(figure(fake, self._real).mean()) for other, figure in FIGURES.items() if other != self.which},
+            kept=100,
         )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +23,20 @@ class Measured:
     """The figure on resampled samples. The resampling is the same for every run with as many samples, so two runs compare pairwise."""
     beside: Mapping[str, float] = field(default_factory=dict)
     """Further figures from the same features, by name."""
+
+    @classmethod
+    def of(
+        cls, value: float, replicates: np.ndarray, beside: Mapping[str, float] | None = None, *, kept: int | None = None
+    ) -> Self:
+        """The figure with the interval of its replicates, widened to hold the figure itself; `kept` of them go with it."""
+        low, high = np.quantile(replicates, (0.025, 0.975))
+        return cls(
+            value=value,
+            low=min(float(low), value),
+            high=max(float(high), value),
+            replicates=tuple(replicates[:kept].tolist()),
+            beside=beside or {},
+        )
 
 
 class Metric(Protocol):

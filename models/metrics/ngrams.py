@@ -50,14 +50,11 @@ class MsJaccard:
         value = float(ms_jaccard(counts[:LONGEST], np.ones((1, len(fake))), np.ones((1, len(self._real))))[0])
         values = ms_jaccard(counts[:LONGEST], u, v)
         values = values + (value - values.mean())  # a resampled set repeats itself, which lowers the score by itself
-        low, high = np.quantile(values, (0.025, 0.975))
         rows = [row.tobytes() for row in fake.numpy()]
-        return Measured(
-            value=value,
-            low=min(float(low), value),
-            high=max(float(high), value),
-            replicates=tuple(values.tolist()),
-            beside={
+        return Measured.of(
+            value,
+            values,
+            {
                 "bleu4": bleu(counts),
                 "novel_sentences": float(np.mean([row not in self._known for row in rows])),
                 "distinct_sentences": len(set(rows)) / len(rows),

@@ -59,13 +59,10 @@ class Paired:
                     found[name].append(figure(part[: len(real)].float(), real.float()))
         each = {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
         values = means(each[self.name])
-        low, high = np.quantile(values, (0.025, 0.975))
-        return Measured(
-            value=float(each[self.name].mean()),
-            low=float(low),
-            high=float(high),
-            replicates=tuple(values.tolist()),
-            beside={name: float(figures.mean()) for name, figures in each.items() if name != self.name},
+        return Measured.of(
+            float(each[self.name].mean()),
+            values,
+            {name: float(figures.mean()) for name, figures in each.items() if name != self.name},
         )
 
 

@@ -54,15 +54,12 @@ class PairOverlap:
         fake = np.concatenate([batch.float().cpu().numpy() for batch in batches])
         found = self._cells(fake)
         values = self._overlaps(found, REPLICATES)
-        low, high = np.quantile(values[1:], (0.025, 0.975))
         value = float(values[0])
         alone = [1 - abs(counts(a, BINS) - counts(b, BINS)).sum() / 2 for a, b in zip(found.T, self._real.T, strict=True)]
-        return Measured(
-            value=value,
-            low=min(float(low), value),
-            high=max(float(high), value),
-            replicates=tuple(values[1:].tolist()),
-            beside={"column_overlap_q10": float(np.mean(alone)), "nearest_training_row": self._nearest(fake) / self._usual},
+        return Measured.of(
+            value,
+            values[1:],
+            {"column_overlap_q10": float(np.mean(alone)), "nearest_training_row": self._nearest(fake) / self._usual},
         )
 
     def _cells(self, rows: np.ndarray) -> np.ndarray:

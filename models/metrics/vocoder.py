@@ -50,13 +50,10 @@ class MelDistance:
         apart = torch.cat(mel).double().numpy()
         draws = np.random.default_rng(0).integers(0, len(apart), (REPLICATES, len(apart)))
         values = apart[draws].mean(1)
-        low, high = np.quantile(values, (0.025, 0.975))
-        return Measured(
-            value=float(apart.mean()),
-            low=float(low),
-            high=float(high),
-            replicates=tuple(values.tolist()),
-            beside={"log_stft_l1": float(torch.cat(linear).mean())},
+        return Measured.of(
+            float(apart.mean()),
+            values,
+            {"log_stft_l1": float(torch.cat(linear).mean())},
         )
 
 
