@@ -21,8 +21,8 @@ run: setup  ## API, dashboard and one worker on the embedded default
 demo: setup  ## one task from question to verdict, then exit
 	$(BIN)/python -m app.demo
 
-test: setup  ## every test, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest
+test: setup  ## every test, on SQLite and PostgreSQL, one process a core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: setup  ## format, lint, types, import laws, knowledge lint, audit
 	$(BIN)/ruff format --check .
