@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -70,15 +70,11 @@ class Advisor:
 def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor:
     """An advisor from the knowledge base and a team's own figures: private ones, and measurements of its runs."""
     architectures = tuple(knowledge.architectures[slug] for slug in sorted(knowledge.architectures))
-    digest = hashlib.sha256(knowledge.sha256.encode())
-    digest.update(f"{knowledge.backtest.id if knowledge.backtest else ''} {knowledge.policies}".encode())
-    for measured in sorted(measurements, key=lambda m: m.id):
-        digest.update(f"{measured.id} {measured.value!r}".encode())
     evidence = fit_evidence(knowledge, architectures, measurements)
     gans = np.array([a.kind is Kind.GAN for a in architectures], bool)
     return Advisor(
         knowledge=knowledge,
-        digest=digest.hexdigest(),
+        digest=_digest(knowledge, measurements),
         architectures=architectures,
         gans=gans,
         rules=Rules(knowledge.rules, architectures, knowledge.trainable),
@@ -92,6 +88,27 @@ def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor
         measured=measured_here(measurements, knowledge.metrics),
         words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
     )
+
+
+def under(advisor: Advisor, knowledge: Knowledge) -> Advisor:
+    """The advisor with the rules of a knowledge whose figures are its own and come with no measurements: no new fit."""
+    return replace(
+        advisor,
+        knowledge=knowledge,
+        digest=_digest(knowledge, ()),
+        rules=Rules(knowledge.rules, advisor.architectures, knowledge.trainable),
+        settings={rule.id: setting_of(rule) for rule in knowledge.rules if rule.then.set is not None},
+        words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
+        sayings={},
+    )
+
+
+def _digest(knowledge: Knowledge, measurements: Sequence[Benchmark]) -> str:
+    digest = hashlib.sha256(knowledge.sha256.encode())
+    digest.update(f"{knowledge.backtest.id if knowledge.backtest else ''} {knowledge.policies}".encode())
+    for measured in sorted(measurements, key=lambda m: m.id):
+        digest.update(f"{measured.id} {measured.value!r}".encode())
+    return digest.hexdigest()
 
 
 def recommend(task: Task, advisor: Advisor) -> Recommendation:

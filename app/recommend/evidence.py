@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from app.recommend.designs import PLENTY, Design, Question, designs_of, scarcity
 from app.recommend.figures import Figures, figures_of, quality_rows, thinned
@@ -174,7 +174,7 @@ def _task(
     able = [i for i, a in enumerate(architectures) if task.slug in a.tasks]
     layout = posterior.layout
 
-    def features(metric: str, samples: int) -> tuple[sparse.csr_matrix, Array]:
+    def features(metric: str, samples: int) -> tuple[scipy.sparse.csr_matrix, Array]:
         return layout.features([(designs[architectures[i].slug], Question(task.slug, metric, samples)) for i in able])
 
     parts = [features(metric, PLENTY) for metric in metrics]
@@ -215,7 +215,7 @@ def _cited(pull: Array, figures: Figures, said: Sequence[str]) -> Cited:
     return Cited(tuple(weights), tuple(reasons))
 
 
-def _quadratic(base: sparse.csr_matrix, slope: sparse.csr_matrix, covariance: Array) -> Array:
+def _quadratic(base: scipy.sparse.csr_matrix, slope: scipy.sparse.csr_matrix, covariance: Array) -> Array:
     """Variance of (base + t slope) @ effects as coefficients of 1, t, t^2, (q, 3)."""
     left = base @ covariance
     right = slope @ covariance

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg, sparse
 
 from app.recommend.designs import Case, Design, effects, is_own, nuisances
 from app.recommend.figures import Figures, labels
@@ -105,7 +105,7 @@ class Layout:
         return np.array([term.startswith(("year", "line")) for term, _ in self.column], bool)
 
     @cached_property
-    def z(self) -> sparse.csr_matrix:
+    def z(self) -> scipy.sparse.csr_matrix:
         """Figures by effects."""
         return self.features([(self.designs[row.architecture], row) for row in self.rows])[0]
 
@@ -117,7 +117,7 @@ class Layout:
         own = [is_own(r, self.architectures.get(r.architecture)) for r in self.rows]
         return codes | {"own": np.where(own, 0, -1)}
 
-    def features(self, pairs: Sequence[tuple[Design, Case]]) -> tuple[sparse.csr_matrix, Array]:
+    def features(self, pairs: Sequence[tuple[Design, Case]]) -> tuple[scipy.sparse.csr_matrix, Array]:
         """Rows over the effects for (design, case) pairs, and the variance of effects that no figure touches."""
         rows, columns, values = [], [], []
         unseen = np.zeros(len(pairs))
@@ -130,7 +130,7 @@ class Layout:
                     rows.append(i)
                     columns.append(column)
                     values.append(factor)
-        return sparse.csr_matrix((values, (rows, columns)), shape=(len(pairs), len(self.column))), unseen
+        return scipy.sparse.csr_matrix((values, (rows, columns)), shape=(len(pairs), len(self.column))), unseen
 
     def block(self, publication: int, rows: Index, cell: Index) -> Block:
         """The block of one publication, of which only `rows` are known."""
@@ -141,11 +141,11 @@ class Layout:
                 mine = code[rows]
                 noise += self.nuisance[term] * (_same(mine) * (mine >= 0))
             noise[np.diag_indices(len(rows))] += self.nuisance["noise"]
-            root = linalg.cholesky(noise, lower=True, check_finite=False)
+            root = scipy.linalg.cholesky(noise, lower=True, check_finite=False)
             part = self.z[rows].tocsc()
             columns = np.flatnonzero(np.diff(part.indptr))
             dense = part[:, columns].toarray()
-            whitened = linalg.cho_solve((root, True), dense, check_finite=False)
+            whitened = scipy.linalg.cho_solve((root, True), dense, check_finite=False)
             log_det = 2 * float(np.log(np.diag(root)).sum())
             self.blocks[key] = Block(columns, dense.T @ whitened, whitened.T, log_det, root)
         return self.blocks[key]
@@ -164,10 +164,10 @@ class Layout:
             precision[np.ix_(block.columns, block.columns)] += block.gram
             right[block.columns] += block.whitened @ y
             log_det += block.log_det
-            square += float(y @ linalg.cho_solve((block.noise_root, True), y, check_finite=False))
+            square += float(y @ scipy.linalg.cho_solve((block.noise_root, True), y, check_finite=False))
             parts.append((here, block))
-        root = linalg.cholesky(precision, lower=True, check_finite=False, overwrite_a=True)
-        mean = linalg.cho_solve((root, True), right, check_finite=False)
+        root = scipy.linalg.cholesky(precision, lower=True, check_finite=False, overwrite_a=True)
+        mean = scipy.linalg.cho_solve((root, True), right, check_finite=False)
         log_det += 2 * float(np.log(np.diag(root)).sum())
         likelihood = -0.5 * (square - float(right @ mean) + log_det) - float(np.log(figures.spread).sum())
         return Posterior(self, mean, root, parts, len(figures.rows), likelihood)
@@ -187,25 +187,25 @@ class Posterior:
     @cached_property
     def covariance(self) -> Array:
         """Covariance of the effects, (p, p)."""
-        inverse, _ = linalg.lapack.dpotri(self.root, lower=1)
+        inverse, _ = scipy.linalg.lapack.dpotri(self.root, lower=1)
         whole: Array = np.tril(inverse) + np.tril(inverse, -1).T
         return whole
 
     @cached_property
-    def influence(self) -> sparse.csr_matrix:
+    def influence(self) -> scipy.sparse.csr_matrix:
         """Effects by figures: what each y adds to the right-hand side of the normal equations."""
         rows = [np.repeat(b.columns, len(here)) for here, b in self.parts]
         columns = [np.tile(here, len(b.columns)) for here, b in self.parts]
         values = [b.whitened.ravel() for _, b in self.parts]
         shape = (len(self.mean), self.count)
         if not self.parts:
-            return sparse.csr_matrix(shape)
-        return sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+            return scipy.sparse.csr_matrix(shape)
+        return scipy.sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
 
     def predict(self, pairs: Sequence[tuple[Design, Case]]) -> tuple[Array, Array]:
         """Mean (q,) and variance (q,) of the standing of each pair in a new publication, its scatter not counted."""
         phi, unseen = self.layout.features(pairs)
-        half = linalg.solve_triangular(self.root, phi.toarray().T, lower=True, check_finite=False)
+        half = scipy.linalg.solve_triangular(self.root, phi.toarray().T, lower=True, check_finite=False)
         trend = TREND * np.array([design.year for design, _ in pairs])
         return phi @ self.mean + trend, (half**2).sum(axis=0) + unseen
 

@@ -65,8 +65,13 @@ def formula(text: str) -> Formula:
 class Setting:
     """What one rule sets: values as they are, and formulas with their text."""
 
+    rule: Rule
     values: Mapping[str, RecipeValue]
     formulas: Sequence[tuple[str, Formula, str]]
+
+    def __reduce__(self) -> tuple[Callable[[Rule], Setting], tuple[Rule]]:
+        """Pickled as the rule, since closures cannot be."""
+        return setting_of, (self.rule,)
 
 
 def setting_of(rule: Rule) -> Setting:
@@ -79,7 +84,7 @@ def setting_of(rule: Rule) -> Setting:
             formulas.append((name, formula(text), f"{rule.id}: {text}"))
         else:
             plain[name] = RecipeValue(value=value, origin="rule", source=rule.id)
-    return Setting(plain, formulas)
+    return Setting(rule, plain, formulas)
 
 
 def published(architecture: Architecture) -> dict[str, RecipeValue]:

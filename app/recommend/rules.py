@@ -140,6 +140,7 @@ class Rules:
     """All rules over a fixed sequence of architectures."""
 
     def __init__(self, rules: Sequence[Rule], architectures: Sequence[Architecture], trainable: frozenset[str]) -> None:
+        self._given = rules, architectures, trainable
         self.columns = [facts_of_architecture(a, a.slug in trainable) for a in architectures]
         self._index: dict[str, dict[Any, Mask]] = {}
         compiled = [self._compile(rule) for rule in rules]
@@ -153,6 +154,10 @@ class Rules:
         }
 
         self._scoring = {task: self._sums(task) for task in tasks}
+
+    def __reduce__(self) -> tuple[type[Rules], tuple[Any, ...]]:
+        """Pickled as what it was compiled from, since closures cannot be."""
+        return Rules, self._given
 
     def of(self, effect: str, task: str | None) -> tuple[Compiled, ...]:
         """The rules of one effect that can fire on a task, in file order."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from app.recommend.figures import SHRINK
 from app.recommend.hierarchy import FIGURE_VARIANCE
@@ -15,6 +15,8 @@ from app.recommend.linear import Array
 LEVEL = 0.8
 WIDTH = 1.05
 """Factor on the interval that brings its coverage in the backtest to LEVEL."""
+_MANY = 64
+"""Of more figures than this the quantile is taken as of so many."""
 
 
 def cautious(mean: Array, variance: Array) -> Array:
@@ -28,26 +30,27 @@ def cautious(mean: Array, variance: Array) -> Array:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What the figures of one yardstick say of it: x = level + spread x standing. `count` figures are behind it."""
+    """What the figures of one yardstick say of it: x = level + spread x standing. `count` figures are behind it.
+
+    `quantile` of the t distribution: the spread is estimated from them and from SHRINK figures' worth of the metric's usual one.
+    """
 
     level: float
     spread: float
     count: int
+    quantile: float
 
     def interval(self, standing: float, variance: float) -> tuple[float, float, float]:
         """Low, expected and high x of a new figure, given the mean and variance of its standing."""
         scatter = variance + FIGURE_VARIANCE * (1 + 1 / self.count)
-        reach = WIDTH * _QUANTILE[min(self.count, len(_QUANTILE) - 1)] * math.sqrt(scatter)
+        reach = WIDTH * self.quantile * math.sqrt(scatter)
         middle = self.level + self.spread * standing
         return middle - self.spread * reach, middle, middle + self.spread * reach
-
-
-_QUANTILE: list[float] = [0.0, *stats.t.ppf(0.5 + LEVEL / 2, np.arange(64) + SHRINK).tolist()]
-"""By number of figures: the spread is estimated from them and from SHRINK figures' worth of the metric's usual spread."""
 
 
 def yardstick_of(x: Array, standing: Array, usual: float) -> Yardstick:
     """The yardstick of figures x with expected standings, both (k,); `usual` is the usual spread of the metric."""
     k = len(x)
     spread = float(np.sqrt((((x - x.mean()) ** 2).sum() + SHRINK * usual**2) / (k - 1 + SHRINK)))
-    return Yardstick(float((x - spread * standing).mean()), spread, k)
+    quantile = float(scipy.special.stdtrit(min(k, _MANY) - 1 + SHRINK, 0.5 + LEVEL / 2))
+    return Yardstick(float((x - spread * standing).mean()), spread, k, quantile)

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from app.recommend.cost.cases import Case, work_of
 from app.recommend.linear import Array, Index
@@ -92,8 +92,8 @@ class Rows:
 
     def likelihood(self) -> float:
         """Log marginal likelihood of the rows."""
-        root = linalg.cholesky(self.covariance, lower=True)
-        rest = linalg.solve_triangular(root, self.y - self.expected, lower=True)
+        root = scipy.linalg.cholesky(self.covariance, lower=True)
+        rest = scipy.linalg.solve_triangular(root, self.y - self.expected, lower=True)
         return float(-0.5 * rest @ rest - np.log(np.diag(root)).sum())
 
 
@@ -103,7 +103,7 @@ class Law:
     def __init__(self, rows: Rows, kept: Index) -> None:
         self.rows, self.kept = rows, kept
         part = rows.covariance[np.ix_(kept, kept)]
-        self.inverse: Array = linalg.inv(part) if len(kept) else np.zeros((0, 0))
+        self.inverse: Array = scipy.linalg.inv(part) if len(kept) else np.zeros((0, 0))
         self.rest: Array = (rows.y - rows.expected)[kept]
         self.reach: Array = np.ascontiguousarray(rows.reach[:, kept])
 

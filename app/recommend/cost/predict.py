@@ -6,9 +6,9 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtr
 
 from app.recommend.cost.cases import Case, Lexicon, lexicon_of, usable, work_of
 from app.recommend.cost.law import Law
@@ -184,7 +184,7 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
     room = asked.budget.memory_gb or at.gpu.memory_gb
     chance = None
     if peak.expected is not None:
-        chance = round(float(ndtr((math.log(max(room - fixed, 1e-9)) - memory[0]) / memory[1])), 4)
+        chance = round(NormalDist(*memory).cdf(math.log(max(room - fixed, 1e-9))), 4)
     usd = scaled(hours, at.gpu.usd_per_hour)
     fits, why = _verdict(peak, chance, room, hours, usd, asked)
     return Estimate(
