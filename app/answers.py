@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from app import db
+from app import asking, db
+from app.asking import ask, contradictions
 from app.errors import FieldProblem, NotFound, UnknownSlug, Unprocessable
-from app.recommend import Advisor, TaskError, recommend
+from app.recommend import Advisor
 from app.recommend import winners as maps
 from app.recommend.describe import as_asked
-from app.recommend.whynot import why_not as explain
 from app.tables import RecommendationRow
-from app.vocabulary import Knowledge, MapField, Recommendation, Task, WhyNot, WinnerMap
+from app.vocabulary import MapField, Recommendation, WhyNot, WinnerMap
 
-
-def check_names(task: Task, knowledge: Knowledge) -> None:
-    """Refuses names the knowledge base does not have, offering the nearest. Raises UnknownSlug."""
-    for where in ("exclude", "include"):
-        for place, slug in enumerate(getattr(task.constraints, where)):
-            if slug not in knowledge.architectures:
-                raise UnknownSlug(f"#/constraints/{where}/{place}", slug, knowledge.architectures)
-    if task.budget.gpu is not None and task.budget.gpu not in knowledge.gpus:
-        raise UnknownSlug("#/budget/gpu", task.budget.gpu, knowledge.gpus)
-
-
-def ask(task: Task, knowledge: Knowledge, advisor: Advisor) -> Recommendation:
-    """The answer, not kept. Raises UnknownSlug, and Unprocessable where the task contradicts itself."""
-    check_names(task, knowledge)
-    with _contradictions():
-        return recommend(task, advisor)
-
-
-@contextmanager
-def _contradictions() -> Iterator[None]:
-    """A task that contradicts itself is the asker's error."""
-    try:
-        yield
-    except TaskError as error:
-        problem = FieldProblem(pointer=error.pointer, code="contradiction", detail=error.detail, allowed=error.allowed)
-        raise Unprocessable(error.detail, [problem]) from None
+__all__ = ["Told", "answered", "ask", "keep", "stored", "why_not", "winner_map"]
 
 
 def why_not(answer: Recommendation, slug: str, advisor: Advisor) -> WhyNot:
     """Why an architecture is not the first of an answer. Raises NotFound, which offers the nearest names."""
     try:
-        with _contradictions():
-            return explain(answer.id, as_asked(answer), slug, advisor)
-    except KeyError:
-        unknown = UnknownSlug("path:slug", slug, advisor.knowledge.architectures)
+        return asking.why_not(answer, slug, advisor)
+    except UnknownSlug as unknown:
         raise NotFound(unknown.detail, unknown.errors) from None
 
 
@@ -62,7 +33,7 @@ def winner_map(
         detail = "a map needs two different fields"
         allowed = [field for field in MapField if field is not x]
         raise Unprocessable(detail, [FieldProblem(pointer="?y", code="same_field", detail=detail, allowed=allowed)])
-    with _contradictions():
+    with contradictions():
         return maps.winners(answer.id, as_asked(answer), advisor, x, y, columns, rows)
 
 

@@ -78,10 +78,8 @@ def recommend(
     json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
     """The answer, without a server."""
-    from app import policies
-    from app.answers import ask, why_not
-    from app.knowledge.load import load
-    from app.recommend import fit
+    from app import fitted
+    from app.asking import ask, why_not
     from app.watch import show_answer, show_why_not
 
     data = dict(
@@ -89,10 +87,9 @@ def recommend(
     )
     budget = dict(gpu=gpu, gpu_hours=gpu_hours, memory_gb=memory_gb, usd=usd)
     given: dict[str, Any] = {"task": task, "data": data, "budget": budget, "constraints": {"licence": licence}, "top_k": top_k}
-    knowledge = policies.in_force(load(), policy or ())
     asked = read_task(file, _given(given))
-    advisor = policies.prove(fit(knowledge), policy or ())
-    answer = ask(asked, knowledge, advisor)
+    advisor = fitted.advisor(policy or ())
+    answer = ask(asked, advisor.knowledge, advisor)
     reason = why_not(answer, not_first, advisor) if not_first is not None else None
     if json:
         sys.stdout.write((reason or answer).model_dump_json(indent=2) + "\n")
@@ -252,14 +249,13 @@ def estimate(
     """What training costs: memory, time, money and energy, with their parts. Without a server."""
     from app.estimates import estimate as run
     from app.estimates import read_request
-    from app.knowledge.load import load
-    from app.recommend import fit
+    from app.fitted import shipped
     from app.watch import show_estimate
 
     budget = _given(dict(memory_gb=memory_gb, gpu_hours=gpu_hours, usd=usd))
     sizes = dict(resolution=resolution, length=length, batch_size=batch, images_per_pass=images_per_pass, precision=precision)
     rest = dict(gpu=gpu, gpus=gpus, kimg=kimg, budget=budget, questions=question)
-    found = run(read_request({"architecture": architecture, **_given(sizes), **_given(rest)}), fit(load()))
+    found = run(read_request({"architecture": architecture, **_given(sizes), **_given(rest)}), shipped())
     if json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
     else:
