@@ -34,7 +34,7 @@ def folder_of(dataset_id: str) -> Path:
     return settings().data_dir.absolute() / "datasets" / dataset_id
 
 
-def announce(filename: str, size: int, tenant: str | None = None) -> OwnDataset:
+def announce(filename: str, size: int, team: str | None = None) -> OwnDataset:
     """A data set whose bytes are still to come. Raises Unprocessable for an ending that is not read, TooLarge above the limit."""
     name = _NAME.sub("_", Path(filename).name)[-100:]
     if Path(name).suffix.lower() not in SUFFIXES:
@@ -51,15 +51,15 @@ def announce(filename: str, size: int, tenant: str | None = None) -> OwnDataset:
         folder.rmdir()
         raise TooLarge("there is no room on the server's disk for it")
     (folder / name).touch(mode=0o600)
-    return _insert(dataset_id, tenant, filename=name, size=size, path=str(folder / name), state="uploading")
+    return _insert(dataset_id, team, filename=name, size=size, path=str(folder / name), state="uploading")
 
 
-def name_folder(path: str, tenant: str | None = None) -> OwnDataset:
+def name_folder(path: str, team: str | None = None) -> OwnDataset:
     """A data set that is on the server already. Raises Unprocessable for a path outside the allowed folders, or without data."""
     target = allowed(path)
     found = fingerprint(target)
     return _insert(
-        f"ds_{uuid.uuid4().hex}", tenant, filename=target.name, size=found.bytes, path=str(target), state="ready", found=found
+        f"ds_{uuid.uuid4().hex}", team, filename=target.name, size=found.bytes, path=str(target), state="ready", found=found
     )
 
 
@@ -72,12 +72,12 @@ def allowed(path: str, pointer: str = "#/path") -> Path:
     return target
 
 
-async def receive(dataset_id: str, offset: int, chunks: AsyncIterator[bytes], tenant: str | None = None) -> OwnDataset:
+async def receive(dataset_id: str, offset: int, chunks: AsyncIterator[bytes], team: str | None = None) -> OwnDataset:
     """Adds bytes at `offset` and, with the last one, fingerprints. What arrived before a connection broke is kept.
 
     Raises Conflict where the offset is not the number of bytes held, or another request is writing; TooLarge beyond what was announced.
     """
-    row = await anyio.to_thread.run_sync(lambda: _row(dataset_id, tenant))
+    row = await anyio.to_thread.run_sync(lambda: _row(dataset_id, team))
     if row.state != "uploading":
         raise Conflict(f"{dataset_id} is {row.state}; nothing more can be added")
     with _writing(Path(row.path)) as file:
@@ -96,7 +96,7 @@ async def receive(dataset_id: str, offset: int, chunks: AsyncIterator[bytes], te
         file.flush()
         if held == row.size:
             await anyio.to_thread.run_sync(lambda: _finish(dataset_id, Path(row.path)))
-    return await anyio.to_thread.run_sync(lambda: get(dataset_id, tenant))
+    return await anyio.to_thread.run_sync(lambda: get(dataset_id, team))
 
 
 @contextmanager
@@ -127,16 +127,16 @@ def _finish(dataset_id: str, path: Path) -> None:
         session.execute(sa.update(UploadRow).where(UploadRow.id == dataset_id).values(**values))
 
 
-def get(dataset_id: str, tenant: str | None = None) -> OwnDataset:
+def get(dataset_id: str, team: str | None = None) -> OwnDataset:
     """Raises NotFound, also for one of another team."""
-    return _shown(_row(dataset_id, tenant))
+    return _shown(_row(dataset_id, team))
 
 
 def page(
-    limit: int, after: tuple[float, str] | None, tenant: str | None = None
+    limit: int, after: tuple[float, str] | None, team: str | None = None
 ) -> tuple[list[OwnDataset], tuple[float, str] | None]:
     """Own data sets, newest first, and the place after the last one shown."""
-    query = sa.select(UploadRow).where(UploadRow.tenant.is_(tenant) if tenant is None else UploadRow.tenant == tenant)
+    query = sa.select(UploadRow).where(UploadRow.team.is_(team) if team is None else UploadRow.team == team)
     query = query.order_by(UploadRow.created_at.desc(), UploadRow.id.desc()).limit(limit + 1)
     if after:
         query = query.where(sa.tuple_(UploadRow.created_at, UploadRow.id) < sa.tuple_(*map(sa.literal, after)))
@@ -145,27 +145,27 @@ def page(
     return [_shown(row) for row in rows[:limit]], (rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
 
 
-def delete(dataset_id: str, tenant: str | None = None) -> None:
+def delete(dataset_id: str, team: str | None = None) -> None:
     """Forgets a data set; what was uploaded is deleted, a named folder is left alone. Raises NotFound."""
-    row = _row(dataset_id, tenant)
+    row = _row(dataset_id, team)
     with db.transaction() as session:
         session.execute(sa.delete(UploadRow).where(UploadRow.id == row.id))
     shutil.rmtree(folder_of(row.id), ignore_errors=True)
 
 
-def path_of(dataset_id: str, tenant: str | None = None) -> tuple[Path, Data]:
+def path_of(dataset_id: str, team: str | None = None) -> tuple[Path, Data]:
     """Where a ready data set lies, and what it is. Raises NotFound, and Conflict while it is not whole."""
-    row = _row(dataset_id, tenant)
+    row = _row(dataset_id, team)
     if row.state != "ready" or row.body is None:
         raise Conflict(f"{dataset_id} is {row.state}" + (f": {row.reason}" if row.reason else "; send the rest first"))
     return Path(row.path), Fingerprint.model_validate(row.body).task.data
 
 
-def described(task: Task, tenant: str | None = None) -> Task:
+def described(task: Task, team: str | None = None) -> Task:
     """The task with what it leaves out of its data filled from the fingerprint of `data.dataset_id`."""
     if task.data.dataset_id is None or not ID.match(task.data.dataset_id):
         return task
-    _, known = path_of(task.data.dataset_id, tenant)
+    _, known = path_of(task.data.dataset_id, team)
     if known.type is not task.data.type:
         detail = f"{task.data.dataset_id} holds {known.type.value} data, not {task.data.type.value}"
         raise Unprocessable(
@@ -175,20 +175,20 @@ def described(task: Task, tenant: str | None = None) -> Task:
     return task.model_copy(update={"data": known.model_copy(update=given)})
 
 
-def _row(dataset_id: str, tenant: str | None) -> UploadRow:
+def _row(dataset_id: str, team: str | None) -> UploadRow:
     with db.reading() as session:
         row = session.get(UploadRow, dataset_id) if ID.match(dataset_id) else None
-        if row is None or row.tenant != tenant:
+        if row is None or row.team != team:
             raise NotFound(f"there is no data set {dataset_id[:64]}")
         session.expunge(row)
         return row
 
 
-def _insert(dataset_id: str, tenant: str | None, *, found: Fingerprint | None = None, **values: Any) -> OwnDataset:
+def _insert(dataset_id: str, team: str | None, *, found: Fingerprint | None = None, **values: Any) -> OwnDataset:
     body = found.model_dump(mode="json") if found else None
     with db.transaction() as session:
-        session.add(UploadRow(id=dataset_id, tenant=tenant, created_at=db.now(session), body=body, **values))
-    return get(dataset_id, tenant)
+        session.add(UploadRow(id=dataset_id, team=team, created_at=db.now(session), body=body, **values))
+    return get(dataset_id, team)
 
 
 def _shown(row: UploadRow) -> OwnDataset:

@@ -5,6 +5,8 @@ AdvisorError                 500  internal
 |- Unprocessable             422  invalid, with a pointer to every field at fault
 |   |- UnknownSlug           422  unknown_slug, with the nearest known one
 |   `- PolicyError           422  invalid_policy, with file and line of each mistake
+|- Unauthorized              401  unauthorized
+|- Forbidden                 403  forbidden, names the scope that is missing
 |- NotFound                  404  not_found
 |- Conflict                  409  conflict
 |- TooLarge                  413  too_large
@@ -86,6 +88,14 @@ class PolicyError(Unprocessable):
     """A policy file that cannot be used."""
 
     code, title = "invalid_policy", "A policy cannot be used"
+
+
+class Unauthorized(AdvisorError):
+    status, code, title = 401, "unauthorized", "A valid key is needed"
+
+
+class Forbidden(AdvisorError):
+    status, code, title = 403, "forbidden", "This key may not do that"
 
 
 class NotFound(AdvisorError):

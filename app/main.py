@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import policies
+from app.access import Access, require_keys
 from app.answers import Told
 from app.api import advisor, datasets, estimates, health, knowledge, ledger, problems, recommendations, validations
+from app.api.door import Door
 from app.api.middleware import Edge
 from app.dashboard import pages
 from app.knowledge.load import load
@@ -24,9 +26,10 @@ with memory, time and money, and a training run that checks it."""
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Loads the knowledge and refuses to serve a database that holds another one."""
+    """Loads the knowledge; refuses to serve a database that holds another one, and to let others in without keys."""
     shipped = load()
     require(shipped)
+    require_keys(settings().host)
     app.state.knowledge = policies.in_force(shipped)
     app.state.advisors = Advisors(policies.prove(fit(app.state.knowledge)))
     app.state.told = Told()
@@ -49,5 +52,7 @@ def create_app() -> FastAPI:
     for part in (recommendations, validations, datasets, ledger, estimates, knowledge, advisor, health):
         app.include_router(part.router)
     pages.install(app)
+    app.state.access = Access()
+    app.add_middleware(Door, access=app.state.access)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
     return app

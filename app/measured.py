@@ -71,7 +71,7 @@ def figures_of(knowledge: Knowledge) -> list[tuple[Benchmark, Direction]]:
     query = (
         sa.select(Measurement, ValidationRow.plan)
         .join(ValidationRow, ValidationRow.id == Measurement.validation_id)
-        .where(ValidationRow.tenant.is_(None))
+        .where(ValidationRow.team.is_(None))
         .order_by(Measurement.id)
     )
     with db.reading() as session:
@@ -85,7 +85,7 @@ def figure_of(benchmark_id: str) -> Benchmark:
     with db.reading() as session:
         row = session.get(Measurement, benchmark_id.removeprefix(PREFIX))
         validation = session.get(ValidationRow, row.validation_id) if row is not None else None
-    if row is None or validation is None or validation.tenant is not None or "task" not in row.body.get("recipe", {}):
+    if row is None or validation is None or validation.team is not None or "task" not in row.body.get("recipe", {}):
         raise NotFound(f"no figure has the id {benchmark_id!r}")
     return _figure(row, validation.plan)
 

@@ -12,6 +12,7 @@ import time
 import uvicorn
 
 from app import db, policies
+from app.access import require_keys
 from app.knowledge.load import load
 from app.knowledge.sync import stamp, sync
 from app.recommend import fit
@@ -69,6 +70,7 @@ def prepare() -> None:
 def serve(host: str, port: int, workers: int) -> None:
     """Serves until SIGINT or SIGTERM."""
     prepare()
+    require_keys(host)
     crew = Workers(workers)
     config = uvicorn.Config(
         "app.main:create_app",

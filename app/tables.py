@@ -52,7 +52,19 @@ class BenchmarkRow(Table):
     value: Mapped[float] = mapped_column(Float)
     reported_by: Mapped[str] = mapped_column(String(16))
     team: Mapped[str | None] = mapped_column(String(64), index=True)
+    alike: Mapped[str | None] = mapped_column(String(16))
+    """Of a team's own: digest of design, yardstick and source; figures that share it enter the fit as their mean."""
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    __table_args__ = (Index("benchmarks_alike", "team", "alike", "value"),)
+
+
+class FiguresState(Table):
+    """Changes whenever a team's own figures do, so that no request has to count them."""
+
+    __tablename__ = "figures_state"
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    figures: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str] = mapped_column(String(32))
 
 
 class RuleRow(Table):
@@ -84,11 +96,39 @@ class CostRow(Table):
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+# ------------------------------------------------------------------ access
+
+
+class ApiKeyRow(Table):
+    """A key; of its secret only the SHA-256 is kept. A revoked one stays: where a key was ever made, keys are required."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    team: Mapped[str] = mapped_column(String(64), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float] = mapped_column(Float)
+    expires_at: Mapped[float | None] = mapped_column(Float)
+    revoked_at: Mapped[float | None] = mapped_column(Float)
+
+
+class TokenRow(Table):
+    """What stands for a key for a while: the session of a browser, or the one stream that it opens."""
+
+    __tablename__ = "access_tokens"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[str] = mapped_column(String(8))
+    """session or stream."""
+    expires_at: Mapped[float] = mapped_column(Float, index=True)
+
+
 # ------------------------------------------------------------------ answers
 
 
 class RecommendationRow(Table):
-    """`id` is the digest of task and knowledge, so equal questions share a row."""
+    """`id` is the digest of task and knowledge, so equal questions share a row. Who has asked stands in AskedRow."""
 
     __tablename__ = "recommendations"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -96,6 +136,17 @@ class RecommendationRow(Table):
     knowledge_sha256: Mapped[str] = mapped_column(String(64))
     body: Mapped[str] = mapped_column(Text)
     __table_args__ = (Index("recommendations_by_time", "created_at", "id"),)
+
+
+class AskedRow(Table):
+    """A team has asked this question; to others its answer does not exist."""
+
+    __tablename__ = "recommendation_teams"
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Empty for callers without a key."""
+    recommendation_id: Mapped[str] = mapped_column(ForeignKey("recommendations.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[float] = mapped_column(Float)
+    __table_args__ = (Index("recommendation_teams_by_time", "team", "created_at", "recommendation_id"),)
 
 
 class IdempotencyKey(Table):
@@ -118,9 +169,9 @@ class ValidationRow(Table):
     __tablename__ = "validations"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[float] = mapped_column(Float)
-    tenant: Mapped[str | None] = mapped_column(String(64))
+    team: Mapped[str | None] = mapped_column("tenant", String(64))
     priority: Mapped[int] = mapped_column(Integer, default=1)
-    """Place in line, low first: fair among tenants, in order within one."""
+    """Place in line, low first: fair among teams, in order within one."""
     recommendation_id: Mapped[str | None] = mapped_column(String(64))
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
     plan: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -188,7 +239,7 @@ class UploadRow(Table):
     __tablename__ = "uploads"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[float] = mapped_column(Float)
-    tenant: Mapped[str | None] = mapped_column(String(64), index=True)
+    team: Mapped[str | None] = mapped_column("tenant", String(64), index=True)
     filename: Mapped[str] = mapped_column(String(255))
     size: Mapped[int] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(Text)
@@ -207,6 +258,7 @@ class LedgerRow(Table):
     id: Mapped[str] = mapped_column(String(128), primary_key=True)
     """VALIDATION/RUN/QUANTITY."""
     created_at: Mapped[float] = mapped_column(Float)
+    team: Mapped[str | None] = mapped_column(String(64), index=True)
     hardware: Mapped[str] = mapped_column(String(128), index=True)
     quantity: Mapped[str] = mapped_column(String(8))
     """time or memory."""

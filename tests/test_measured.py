@@ -22,7 +22,7 @@ DATA = {"slug": "mnist-5k", "type": "image", "samples": 5000, "resolution": 28}
 
 
 def validated(
-    name: str, values: dict[str, float], *, tenant: str | None = None, direction: str = "min", metric: str = ""
+    name: str, values: dict[str, float], *, team: str | None = None, direction: str = "min", metric: str = ""
 ) -> None:
     """A finished validation and its figures, as a worker leaves them."""
     metric = metric or tasks()["unconditional-image"]["metric"]
@@ -31,7 +31,7 @@ def validated(
     with db.transaction() as session:
         now = db.now(session)
         session.add(
-            ValidationRow(id=name, created_at=now, tenant=tenant, request={}, plan=plan, outcome="succeeded", progress={})
+            ValidationRow(id=name, created_at=now, team=team, request={}, plan=plan, outcome="succeeded", progress={})
         )
         session.flush()
         for architecture, value in values.items():
@@ -58,7 +58,7 @@ def few(knowledge: Knowledge) -> Advisor:
 def test_a_measurement_becomes_a_figure_with_a_metric_a_protocol_and_a_publication_of_its_own(knowledge: Knowledge) -> None:
     validated("v1", {"dcgan": 0.9, "sngan": 0.4, "pixel-gaussian": 2.0})
     validated("v2", {"dcgan": float("inf")})
-    validated("v3", {"dcgan": 0.1}, tenant="another team")
+    validated("v3", {"dcgan": 0.1}, team="another team")
     found = [figure for figure, _ in figures_of(knowledge)]
     assert [f.id for f in found] == ["measured/v1/dcgan", "measured/v1/sngan"]
     figure = found[0]

@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from app import datasets
-from app.api.deps import CursorQuery, LimitQuery
+from app.access import Key
+from app.api.deps import CallerDep, CursorQuery, LimitQuery
 from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor
 from app.errors import BadRequest, FieldProblem, Unprocessable
 from app.vocabulary import OwnDataset, Word
@@ -39,12 +40,12 @@ class NewDataset(Word):
     openapi_extra={"requestBody": {"content": {"application/json": {"examples": EXAMPLE}}}},
     operation_id="create_dataset",
 )
-def create(request: Request, wanted: NewDataset) -> Response:
+def create(request: Request, wanted: NewDataset, caller: CallerDep) -> Response:
     """Names a folder, which is read at once, or announces an upload."""
     if wanted.path is not None and wanted.filename is None and wanted.bytes is None:
-        return _made(request, datasets.name_folder(wanted.path), 201)
+        return _made(request, datasets.name_folder(wanted.path, caller.team), 201)
     if wanted.filename is not None and wanted.bytes is not None and wanted.path is None:
-        return _made(request, datasets.announce(wanted.filename, wanted.bytes), 202)
+        return _made(request, datasets.announce(wanted.filename, wanted.bytes, caller.team), 202)
     detail = "give path alone, or filename and bytes"
     raise Unprocessable(detail, [FieldProblem(pointer="#", code="ambiguous", detail=detail, allowed=["path", "filename, bytes"])])
 
@@ -58,14 +59,15 @@ def create(request: Request, wanted: NewDataset) -> Response:
 )
 async def upload(
     request: Request,
+    caller: CallerDep,
     filename: Annotated[str, Query(min_length=1, max_length=255)],
     content_length: Annotated[int | None, Header(ge=1)] = None,
 ) -> Response:
     """A whole data set in one request, streamed to the disk. Needs Content-Length; a broken upload goes on by PATCH."""
     if content_length is None:
         raise BadRequest("Content-Length is missing; announce the size with POST and send pieces with PATCH instead")
-    announced = await run_in_threadpool(datasets.announce, filename, content_length)
-    return _made(request, await _received(request, announced.id, 0), 201)
+    announced = await run_in_threadpool(datasets.announce, filename, content_length, caller.team)
+    return _made(request, await _received(request, announced.id, 0, caller), 201)
 
 
 @router.patch(
@@ -75,39 +77,42 @@ async def upload(
     operation_id="continue_dataset",
 )
 async def proceed(
-    request: Request, dataset_id: str, upload_offset: Annotated[int, Header(ge=0, description="Bytes held so far.")]
+    request: Request,
+    dataset_id: str,
+    caller: CallerDep,
+    upload_offset: Annotated[int, Header(ge=0, description="Bytes held so far.")],
 ) -> Response:
     """Adds bytes at Upload-Offset; after a broken connection ask by GET what is held. With the last byte it is fingerprinted."""
-    found = await _received(request, dataset_id, upload_offset)
+    found = await _received(request, dataset_id, upload_offset, caller)
     return answer(request, found, headers={"Upload-Offset": str(found.upload_offset)})
 
 
 @router.get("/mine", response_model=Page[OwnDataset], operation_id="list_own_datasets")
-def listing(request: Request, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
+def listing(request: Request, caller: CallerDep, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
     """Your own data sets, newest first; GET /v1/datasets lists those of the knowledge base."""
     position = read_cursor(cursor, {"l": "uploads"})
-    items, following = datasets.page(page_limit(limit), (position[0], position[1]) if position else None)
+    items, following = datasets.page(page_limit(limit), (position[0], position[1]) if position else None, caller.team)
     after = make_cursor(following, {"l": "uploads"}) if following else None
     return answer(request, {"items": items, "next_cursor": after})
 
 
 @router.get("/{dataset_id}", response_model=OwnDataset, operation_id="get_dataset")
-def get(request: Request, dataset_id: str) -> Response:
+def get(request: Request, dataset_id: str, caller: CallerDep) -> Response:
     """How much of it is held, and once it is whole its fingerprint."""
-    found = datasets.get(dataset_id)
+    found = datasets.get(dataset_id, caller.team)
     return answer(request, found, headers={"Upload-Offset": str(found.upload_offset), "Upload-Length": str(found.upload_length)})
 
 
 @router.delete("/{dataset_id}", status_code=204, operation_id="delete_dataset")
-def delete(dataset_id: str) -> Response:
+def delete(dataset_id: str, caller: CallerDep) -> Response:
     """Deletes an upload, or forgets a named folder."""
-    datasets.delete(dataset_id)
+    datasets.delete(dataset_id, caller.team)
     return Response(status_code=204)
 
 
-async def _received(request: Request, dataset_id: str, offset: int) -> OwnDataset:
+async def _received(request: Request, dataset_id: str, offset: int, caller: Key) -> OwnDataset:
     try:
-        return await datasets.receive(dataset_id, offset, request.stream())
+        return await datasets.receive(dataset_id, offset, request.stream(), caller.team)
     except ClientDisconnect:
         raise BadRequest("the connection broke; what arrived is kept") from None
 

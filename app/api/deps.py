@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
+from app.access import Key
 from app.recommend import Advisor
 from app.vocabulary import Knowledge
 
@@ -18,6 +19,12 @@ def advisor(request: Request) -> Advisor:
     return request.app.state.advisors.now()  # type: ignore[no-any-return]
 
 
+async def caller(request: Request) -> Key:
+    return request.state.key  # type: ignore[no-any-return]
+
+
+CallerDep = Annotated[Key, Depends(caller)]
+"""Who calls, as the door let them in: id, team and scopes of the key."""
 KnowledgeDep = Annotated[Knowledge, Depends(knowledge)]
 AdvisorDep = Annotated[Advisor, Depends(advisor)]
 LimitQuery = Annotated[int | None, Query(ge=1, description="Page size; more than 1000 is cut to 1000.")]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
-from app import db
-from app.answers import answered, ask, keep, stored, why_not, winner_map
-from app.api.deps import AdvisorDep, CursorQuery, KnowledgeDep, LimitQuery
+from app.answers import answered, ask, keep, page, stored, why_not, winner_map
+from app.api.deps import AdvisorDep, CallerDep, CursorQuery, KnowledgeDep, LimitQuery
 from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, wants
 from app.datasets import described
 from app.recommend.winners import COLUMNS, MOST, ROWS
-from app.tables import RecommendationRow
 from app.validations.store import rfc3339
 from app.vocabulary import MapField, Recommendation, Task, WhyNot, WinnerMap
 
@@ -48,44 +45,38 @@ class RecommendationLine(BaseModel):
     openapi_extra={"requestBody": {"content": {"application/json": {"examples": EXAMPLE}}}},
     operation_id="create_recommendation",
 )
-def create(request: Request, task: Task, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
+def create(request: Request, task: Task, caller: CallerDep, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
     """Ranked architectures for a task, each sentence with the rule or the figure behind it."""
-    task, told = described(task), request.app.state.told
+    task, told = described(task, caller.team), request.app.state.told
     question = task.model_dump_json()
-    if (before := told.find(question, advisor.digest)) is not None:
+    if (before := told.find(caller.team, question, advisor.digest)) is not None:
         return answer(request, before[1], headers={"Location": f"/v1/recommendations/{before[0]}"})
     found = ask(task, knowledge, advisor)
     body = found.model_dump_json()
-    made = keep(found, body)
-    told.remember(question, advisor.digest, found.id, body.encode())
+    made = keep(found, body, caller.team)
+    told.remember(caller.team, question, advisor.digest, found.id, body.encode())
     return answer(request, body.encode(), status=201 if made else 200, headers={"Location": f"/v1/recommendations/{found.id}"})
 
 
 @router.get("", response_model=Page[RecommendationLine], operation_id="list_recommendations")
-def listing(request: Request, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
+def listing(request: Request, caller: CallerDep, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
     """The recommendations given, newest first."""
-    table, size = RecommendationRow, page_limit(limit)
-    query = sa.select(table).order_by(table.created_at.desc(), table.id.desc()).limit(size + 1)
-    if position := read_cursor(cursor, {"l": "recommendations"}):
-        query = query.where(sa.tuple_(table.created_at, table.id) < sa.tuple_(*map(sa.literal, position)))
-    with db.reading() as session:
-        rows = list(session.scalars(query))
-    following = (
-        make_cursor([rows[size - 1].created_at, rows[size - 1].id], {"l": "recommendations"}) if len(rows) > size else None
-    )
-    return answer(request, {"items": [line(row) for row in rows[:size]], "next_cursor": following})
+    place = read_cursor(cursor, {"l": "recommendations"})
+    found, more = page(page_limit(limit), (place[0], place[1]) if place else None, caller.team)
+    following = make_cursor(more, {"l": "recommendations"}) if more else None
+    return answer(request, {"items": [line(*one) for one in found], "next_cursor": following})
 
 
 @router.get("/{recommendation_id}", response_model=Recommendation, operation_id="get_recommendation")
-def get(request: Request, recommendation_id: str) -> Response:
+def get(request: Request, recommendation_id: str, caller: CallerDep) -> Response:
     """One recommendation, as it was given."""
-    return answer(request, stored(recommendation_id).body.encode())
+    return answer(request, stored(recommendation_id, caller.team).encode())
 
 
 @router.get("/{recommendation_id}/why-not/{slug}", response_model=WhyNot, operation_id="explain_why_not")
-def explain(request: Request, recommendation_id: str, slug: str, advisor: AdvisorDep) -> Response:
+def explain(request: Request, recommendation_id: str, slug: str, caller: CallerDep, advisor: AdvisorDep) -> Response:
     """Why an architecture is not the first choice: the rules that exclude it and what would lift each, or what it lacks and where."""
-    return answer(request, why_not(answered(recommendation_id), slug, advisor))
+    return answer(request, why_not(answered(recommendation_id, caller.team), slug, advisor))
 
 
 SIZE = Query(ge=2, le=MOST)
@@ -96,6 +87,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {303: {"description": "With `Accept: 
 def winners(
     request: Request,
     recommendation_id: str,
+    caller: CallerDep,
     advisor: AdvisorDep,
     x: MapField = MapField.SAMPLES,
     y: MapField = MapField.GPU_HOURS,
@@ -107,16 +99,15 @@ def winners(
     if wants(request, "image/svg+xml"):
         picture = f"/recommendations/{recommendation_id}/map.svg?x={x}&y={y}&columns={columns}&rows={rows}"
         return RedirectResponse(picture, status_code=303, headers=headers)
-    return answer(request, winner_map(answered(recommendation_id), x, y, advisor, columns, rows), headers=headers)
+    return answer(request, winner_map(answered(recommendation_id, caller.team), x, y, advisor, columns, rows), headers=headers)
 
 
-def line(row: RecommendationRow) -> RecommendationLine:
-    whole = Recommendation.model_validate_json(row.body)
+def line(asked_at: float, whole: Recommendation) -> RecommendationLine:
     return RecommendationLine(
-        id=row.id,
-        created_at=rfc3339(row.created_at),
+        id=whole.id,
+        created_at=rfc3339(asked_at),
         task=whole.task.task or whole.task.data.type,
         first_choice=whole.candidates[0].architecture if whole.candidates else None,
         abstained=whole.abstained,
-        knowledge_sha256=row.knowledge_sha256,
+        knowledge_sha256=whole.knowledge.sha256,
     )

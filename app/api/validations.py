@@ -13,8 +13,9 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from app.access import Key
 from app.answers import ask
-from app.api.deps import AdvisorDep, CursorQuery, IdempotencyHeader, KnowledgeDep, LimitQuery
+from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, KnowledgeDep, LimitQuery
 from app.api.wire import Page, answer, encode, make_cursor, page_limit, read_cursor, wants
 from app.validations import store
 from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
@@ -49,6 +50,7 @@ class Artifact(BaseModel):
 def create(
     request: Request,
     wanted: ValidationRequest,
+    caller: CallerDep,
     advisor: AdvisorDep,
     knowledge: KnowledgeDep,
     key: IdempotencyHeader = None,
@@ -60,8 +62,8 @@ def create(
         return ask(task, knowledge, advisor)
 
     if validate_only:
-        return answer(request, store.plan_only(wanted, advise))
-    made, replayed = store.create(wanted, advise, key)
+        return answer(request, store.plan_only(wanted, advise, caller.team))
+    made, replayed = store.create(wanted, advise, key, caller.team)
     headers = {"Location": f"/v1/validations/{made.id}", "Retry-After": "2"}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -69,25 +71,25 @@ def create(
 
 
 @router.get("", response_model=Page[Validation], operation_id="list_validations")
-def listing(request: Request, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
+def listing(request: Request, caller: CallerDep, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
     """The validations, newest first."""
     position = read_cursor(cursor, {"l": "validations"})
-    items, following = store.page(page_limit(limit), (position[0], position[1]) if position else None)
+    items, following = store.page(page_limit(limit), (position[0], position[1]) if position else None, caller.team)
     after = make_cursor(following, {"l": "validations"}) if following else None
     return answer(request, {"items": items, "next_cursor": after})
 
 
 @router.get("/{validation_id}", response_model=Validation, operation_id="get_validation")
-def get(request: Request, validation_id: str) -> Response:
+def get(request: Request, validation_id: str, caller: CallerDep) -> Response:
     """State, progress and report; always 200 while it exists."""
-    found = store.get(validation_id)
+    found = store.get(validation_id, caller.team)
     return answer(request, found, headers={} if found.done else {"Retry-After": "2"})
 
 
 @router.post("/{validation_id}/cancel", status_code=202, response_model=Validation, operation_id="cancel_validation")
-def cancel(request: Request, validation_id: str) -> Response:
+def cancel(request: Request, validation_id: str, caller: CallerDep) -> Response:
     """Stops it: at once when queued, within seconds when running; 200 if canceled before, 409 if it has ended otherwise."""
-    found, before = store.cancel(validation_id)
+    found, before = store.cancel(validation_id, caller.team)
     return answer(request, found, status=200 if before else 202)
 
 
@@ -100,12 +102,13 @@ def cancel(request: Request, validation_id: str) -> Response:
 async def events(
     request: Request,
     validation_id: str,
+    caller: CallerDep,
     after: Annotated[int, Query(ge=0, description="Only events after this id.")] = 0,
     limit: LimitQuery = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> Response:
     """The log: a page of JSON, or a stream of server-sent events that ends with `done`."""
-    await run_in_threadpool(store.get, validation_id)
+    await run_in_threadpool(store.get, validation_id, caller.team)
     if not wants(request, "text/event-stream"):
         size = page_limit(limit)
         found = await run_in_threadpool(store.events, validation_id, after, size + 1)
@@ -115,19 +118,19 @@ async def events(
         after = int(last_event_id)
         if (
             not await run_in_threadpool(store.events, validation_id, after, 1)
-            and (await run_in_threadpool(store.get, validation_id)).done
+            and (await run_in_threadpool(store.get, validation_id, caller.team)).done
         ):
             return Response(status_code=204)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return EventSourceResponse(stream(request, validation_id, after), headers=headers)
+    return EventSourceResponse(stream(request, validation_id, caller, after), headers=headers)
 
 
-async def stream(request: Request, validation_id: str, after: int) -> AsyncIterator[bytes]:
+async def stream(request: Request, validation_id: str, caller: Key, after: int) -> AsyncIterator[bytes]:
     """Every event after `after`, then `done`; a comment when nothing happens for a while."""
     yield format_sse_event(id=str(after), data_str="", retry=3000)
     spoken = time.monotonic()
     while not await request.is_disconnected():
-        state = await run_in_threadpool(store.get, validation_id)  # read before the events: none can come between
+        state = await run_in_threadpool(store.get, validation_id, caller.team)  # read before the events: none can come between
         for event in await run_in_threadpool(store.events, validation_id, after, 500):
             after, spoken = event["id"], time.monotonic()
             yield format_sse_event(id=str(after), event=event["type"], data_str=encode(event).decode())
@@ -141,20 +144,20 @@ async def stream(request: Request, validation_id: str, after: int) -> AsyncItera
 
 
 @router.get("/{validation_id}/artifacts", response_model=Page[Artifact], operation_id="list_artifacts")
-def artifacts(request: Request, validation_id: str) -> Response:
+def artifacts(request: Request, validation_id: str, caller: CallerDep) -> Response:
     """The files it has left so far."""
     items = [
         {"name": name, "bytes": size, "href": f"/v1/validations/{validation_id}/artifacts/{name}"}
-        for name, size in store.artifacts(validation_id)
+        for name, size in store.artifacts(validation_id, caller.team)
     ]
     return answer(request, {"items": items, "next_cursor": None})
 
 
 @router.get("/{validation_id}/artifacts/{name:path}", operation_id="get_artifact", response_class=FileResponse)
-def artifact(validation_id: str, name: str) -> FileResponse:
+def artifact(validation_id: str, name: str, caller: CallerDep) -> FileResponse:
     """One file. It is sent with a sandboxing policy, since an SVG is a document."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
         "X-Content-Type-Options": "nosniff",
     }
-    return FileResponse(store.artifact_path(validation_id, name), headers=headers)
+    return FileResponse(store.artifact_path(validation_id, name, caller.team), headers=headers)

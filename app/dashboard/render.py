@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from app.access import is_foreign
 from app.dashboard import charts, text
 from app.errors import AdvisorError, NotFound, field_problem
 
@@ -74,10 +75,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
 
 async def typed(request: Request) -> dict[str, str]:
     """The fields of an urlencoded form, values of one name joined by commas. Raises HTTPException for one sent by another site."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    # Browsers leave Sec-Fetch-Site out over plain http; a proxy may change the scheme, so the host alone is compared.
-    foreign = site not in ("same-origin", "none") if site else origin and origin.split("://")[-1] != request.headers.get("host")
-    if foreign:
+    if is_foreign(request.headers):
         raise HTTPException(403, "this form was sent from another site")
     body = (await request.body()).decode("utf-8", "replace")
     try:

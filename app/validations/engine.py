@@ -52,7 +52,7 @@ def connect() -> None:
     _client(db.engine())
 
 
-def enqueue(session: Session, validation_id: str, priority: int, tenant: str | None = None) -> None:
+def enqueue(session: Session, validation_id: str, priority: int, team: str | None = None) -> None:
     """Queues a validation inside the caller's transaction. Low priorities go first; an unset one would jump every queue."""
     _client(db.engine()).enqueue_in_transaction(
         session,
@@ -62,7 +62,7 @@ def enqueue(session: Session, validation_id: str, priority: int, tenant: str | N
             "app_version": VERSION,
             "workflow_id": validation_id,
             "priority": priority,
-            "authenticated_user": tenant or "",
+            "authenticated_user": team or "",
         },
         validation_id,
     )

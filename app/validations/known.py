@@ -62,13 +62,13 @@ def fitting(task: str) -> list[str]:
     return sorted(slug for slug, body in datasets().items() if task in body["tasks"])
 
 
-def dataset(name: str, task: str, data: Data) -> dict[str, Any]:
+def dataset(name: str, task: str, data: Data, team: str | None = None) -> dict[str, Any]:
     """What is known of a data set named by slug, by the id of an own one, or by a path inside an allowed folder.
 
     Raises UnknownSlug with the nearest one, and Unprocessable for a path outside or a data set of other tasks.
     """
     if datasets_of_own.ID.match(name):
-        path, known = datasets_of_own.path_of(name)
+        path, known = datasets_of_own.path_of(name, team)
         if known.type is not data.type:
             raise _refused("wrong_type", f"{name} holds {known.type.value} data, the task is about {data.type.value}", None)
         return {"slug": str(path), "id": name, "type": known.type.value, **_shape(known)}

@@ -33,7 +33,7 @@ BASELINE_SECONDS = 60.0
 """A baseline is fitted, not trained; its share is for measuring it."""
 
 
-def plan(request: ValidationRequest, recommendation: Recommendation) -> dict[str, Any]:
+def plan(request: ValidationRequest, recommendation: Recommendation, team: str | None = None) -> dict[str, Any]:
     """What will be run and how it will be judged. Raises Unprocessable that names the field and what would be allowed."""
     _check_budget(request)
     task = recommendation.task
@@ -42,7 +42,7 @@ def plan(request: ValidationRequest, recommendation: Recommendation) -> dict[str
         detail = f"{slug} cannot be validated here yet"
         raise Unprocessable(detail, [_problem("#/task/task", "not_trainable", detail, sorted(tasks()))])
     terms = tasks()[slug]
-    data = dataset(request.dataset, slug, task.data)
+    data = dataset(request.dataset, slug, task.data, team)
     chosen = _chosen(request, recommendation, slug)
     metric, direction, threshold = terms["metric"], terms["direction"], terms["threshold"]
     scaled: list[str] = []

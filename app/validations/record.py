@@ -159,6 +159,8 @@ def publish(
             append(session, row.id, "verdict", report["verdict"])
         for measurement in measurements:
             measurement.created_at = db.now(session)
+            if isinstance(measurement, LedgerRow):
+                measurement.team = row.team
             session.add(measurement)
         _end(session, row, outcome, reason)
 

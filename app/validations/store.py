@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import db
+from app.answers import answered
 from app.errors import Conflict, FieldProblem, NotFound, Unprocessable
 from app.settings import settings
-from app.tables import EventRow, RecommendationRow, ValidationRow, WorkerRow
+from app.tables import EventRow, ValidationRow, WorkerRow
 from app.validations import engine, record
 from app.validations.known import trainable
 from app.validations.plan import plan
@@ -26,14 +27,14 @@ from models.contract import ARTIFACTS, REPORT
 Advise = Callable[[Task], Recommendation]
 
 
-def plan_only(request: ValidationRequest, advise: Advise) -> dict[str, Any]:
+def plan_only(request: ValidationRequest, advise: Advise, team: str | None = None) -> dict[str, Any]:
     """The plan, nothing queued. Raises Unprocessable, and NotFound for an unknown recommendation."""
-    answer = _recommendation(request, advise)
+    answer = _recommendation(request, advise, team)
     able = trainable(str(answer.task.task))
     at_hand = sum(candidate.architecture in able for candidate in answer.candidates)
     if request.architectures is not None or at_hand >= request.top_k:
-        return plan(request, answer)
-    made = plan(request, advise(_among_trainable(answer.task, request.top_k)))
+        return plan(request, answer, team)
+    made = plan(request, advise(_among_trainable(answer.task, request.top_k)), team)
     if at_hand == 0:
         made["scaled"].insert(0, f"none of the first {len(answer.candidates)} candidates trains here: raced are the best that do")
     return made
@@ -48,7 +49,7 @@ def _among_trainable(task: Task, top_k: int) -> Task:
 
 
 def create(
-    request: ValidationRequest, advise: Advise, key: str | None = None, tenant: str | None = None
+    request: ValidationRequest, advise: Advise, key: str | None = None, team: str | None = None
 ) -> tuple[Validation, bool]:
     """Row, first event and enqueue in one transaction; True when this key had made it before.
 
@@ -56,44 +57,51 @@ def create(
     what cannot be planned, and for a key that came with another body.
     """
     body = request.model_dump(mode="json")
-    validation_id = uuid.uuid4().hex if key is None else key_id(key, tenant)
-    made = (key is None or not _exists(validation_id)) and _insert(validation_id, request, advise, tenant)
+    validation_id = uuid.uuid4().hex if key is None else key_id(key, team)
+    made = (key is None or not _exists(validation_id)) and _insert(validation_id, request, advise, team)
     with db.reading() as session:
-        found = _row(session, validation_id)
+        found = _row(session, validation_id, team)
         if found.request != body:
             detail = "this Idempotency-Key came with another body before"
             raise Unprocessable(detail, [FieldProblem(pointer="header:Idempotency-Key", code="key_reused", detail=detail)])
         return shown(session, [found])[0], not made
 
 
-def key_id(key: str, tenant: str | None = None) -> str:
+def key_id(key: str, team: str | None = None) -> str:
     """The id of the validation that an idempotency key stands for."""
-    return hashlib.sha256(f"{tenant or ''}/{key}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{team or ''}/{key}".encode()).hexdigest()[:32]
 
 
-def _insert(validation_id: str, request: ValidationRequest, advise: Advise, tenant: str | None) -> bool:
+def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team: str | None) -> bool:
     """False when a request with the same key was faster."""
-    row: dict[str, Any] = {"id": validation_id, "tenant": tenant, "request": request.model_dump(mode="json")}
-    row |= {"recommendation_id": request.recommendation_id, "plan": plan_only(request, advise), "progress": {}, "attempt": 0}
+    row: dict[str, Any] = {"id": validation_id, "team": team, "request": request.model_dump(mode="json")}
+    row |= {
+        "recommendation_id": request.recommendation_id,
+        "plan": plan_only(request, advise, team),
+        "progress": {},
+        "attempt": 0,
+    }
     engine.connect()
     with db.transaction() as session:
-        row |= {"created_at": db.now(session), "priority": _place(session, tenant)}
+        row |= {"created_at": db.now(session), "priority": _place(session, team)}
         if not db.insert_if_absent(session, ValidationRow, row):
             return False
         record.append(session, validation_id, "queued", {"dataset": request.dataset, "runs": len(row["plan"]["runs"])})
-        engine.enqueue(session, validation_id, row["priority"], tenant)
+        engine.enqueue(session, validation_id, row["priority"], team)
         return True
 
 
-def get(validation_id: str) -> Validation:
-    """State, progress, report. Raises NotFound."""
+def get(validation_id: str, team: str | None = None) -> Validation:
+    """State, progress, report. Raises NotFound, also for one of another team."""
     with db.reading() as session:
-        return shown(session, [_row(session, validation_id)])[0]
+        return shown(session, [_row(session, validation_id, team)])[0]
 
 
-def page(limit: int, after: tuple[float, str] | None = None) -> tuple[list[Validation], tuple[float, str] | None]:
-    """Newest first, and the place to go on from; None on the last page."""
-    newest = sa.select(ValidationRow).order_by(ValidationRow.created_at.desc(), ValidationRow.id.desc())
+def page(
+    limit: int, after: tuple[float, str] | None = None, team: str | None = None
+) -> tuple[list[Validation], tuple[float, str] | None]:
+    """A team's own, newest first, and the place to go on from; None on the last page."""
+    newest = sa.select(ValidationRow).where(_of(team)).order_by(ValidationRow.created_at.desc(), ValidationRow.id.desc())
     if after is not None:
         newest = newest.where(sa.tuple_(ValidationRow.created_at, ValidationRow.id) < sa.tuple_(*map(sa.literal, after)))
     with db.reading() as session:
@@ -102,14 +110,14 @@ def page(limit: int, after: tuple[float, str] | None = None) -> tuple[list[Valid
         return shown(session, rows[:limit]), more
 
 
-def cancel(validation_id: str) -> tuple[Validation, bool]:
+def cancel(validation_id: str, team: str | None = None) -> tuple[Validation, bool]:
     """Asks to cancel: a queued one ends at once, a running one within seconds. True when it was canceled before.
 
     Raises NotFound, and Conflict when it has ended otherwise.
     """
     with db.transaction() as session:
         row = record.lock(session, validation_id)
-        if row is None:
+        if row is None or row.team != team:
             raise _missing(validation_id)
         if row.outcome is not None and row.outcome != Status.CANCELED:
             raise Conflict(f"the validation has ended: {row.outcome}")
@@ -121,7 +129,7 @@ def cancel(validation_id: str) -> tuple[Validation, bool]:
             # A worker that takes it in this instant finds the request in the row when it claims, and closes it the same way.
             engine.cancel(validation_id)
             record.close(validation_id, Status.CANCELED, "canceled on request")
-    return get(validation_id), before
+    return get(validation_id, team), before
 
 
 def waiting() -> int:
@@ -149,53 +157,52 @@ def events(validation_id: str, after: int = 0, limit: int = 100) -> list[dict[st
         return [{"id": r.seq, "type": r.type, "timestamp": r.timestamp, "data": r.data} for r in rows]
 
 
-def artifacts(validation_id: str) -> list[tuple[str, int]]:
+def artifacts(validation_id: str, team: str | None = None) -> list[tuple[str, int]]:
     """Name and bytes of the files that may be fetched; those of the candidate also stand at the top."""
-    return [(name, path.stat().st_size) for name, path in _files(validation_id).items()]
+    return [(name, path.stat().st_size) for name, path in _files(validation_id, team).items()]
 
 
-def artifact_path(validation_id: str, name: str) -> Path:
+def artifact_path(validation_id: str, name: str, team: str | None = None) -> Path:
     """The file of a name from `artifacts`. Raises NotFound for every other name."""
-    found = _files(validation_id).get(name)
+    found = _files(validation_id, team).get(name)
     if found is None:
         raise NotFound(f"the validation has no file {name!r}")
     return found
 
 
-def _files(validation_id: str) -> dict[str, Path]:
+def _files(validation_id: str, team: str | None) -> dict[str, Path]:
     """Names are built here from the plan and a fixed list, never from a request, so none can lead out of the folder."""
     with db.reading() as session:
-        runs = [run["name"] for run in _row(session, validation_id).plan["runs"]]
+        runs = [run["name"] for run in _row(session, validation_id, team).plan["runs"]]
     folder = settings().runs / validation_id
     named = {name: folder / "candidate" / name for name in ARTIFACTS} | {REPORT: folder / REPORT}
     named |= {f"{run}/{name}": folder / run / name for run in runs for name in ARTIFACTS}
     return {name: path for name, path in named.items() if path.is_file()}
 
 
-def _place(session: Session, tenant: str | None) -> int:
-    """The place in line of a new validation: after the tenant's own, but not before what is being served now.
+def _place(session: Session, team: str | None) -> int:
+    """The place in line of a new validation: after the team's own, but not before what is being served now.
 
-    Start-time fair queueing: tenants take turns, and within one tenant the order is that of asking.
+    Start-time fair queueing: teams take turns, and within one team the order is that of asking.
     """
     waiting = ValidationRow.outcome.is_(None)
     served = session.execute(sa.select(sa.func.min(ValidationRow.priority)).where(waiting)).scalar_one_or_none()
-    own = ValidationRow.tenant.is_(None) if tenant is None else ValidationRow.tenant == tenant
-    last = session.execute(sa.select(sa.func.max(ValidationRow.priority)).where(waiting, own)).scalar_one_or_none()
+    last = session.execute(sa.select(sa.func.max(ValidationRow.priority)).where(waiting, _of(team))).scalar_one_or_none()
     return max(served or 1, (last or 0) + 1)
 
 
-def _recommendation(request: ValidationRequest, advise: Advise) -> Recommendation:
+def _recommendation(request: ValidationRequest, advise: Advise, team: str | None) -> Recommendation:
     if (request.recommendation_id is None) == (request.task is None):
         detail = "give either recommendation_id or task"
         raise Unprocessable(detail, [FieldProblem(pointer="#/task", code="exactly_one", detail=detail)])
     if request.task is not None:
         return advise(request.task)
-    with db.reading() as session:
-        row = session.get(RecommendationRow, request.recommendation_id)
-    if row is None:
+    try:
+        return answered(str(request.recommendation_id), team)
+    except NotFound:
         detail = "no recommendation has this id"
-        raise Unprocessable(detail, [FieldProblem(pointer="#/recommendation_id", code="not_found", detail=detail)])
-    return Recommendation.model_validate_json(row.body)
+        problem = FieldProblem(pointer="#/recommendation_id", code="not_found", detail=detail)
+        raise Unprocessable(detail, [problem]) from None
 
 
 def _exists(validation_id: str) -> bool:
@@ -203,11 +210,15 @@ def _exists(validation_id: str) -> bool:
         return session.get(ValidationRow, validation_id) is not None
 
 
-def _row(session: Session, validation_id: str) -> ValidationRow:
+def _row(session: Session, validation_id: str, team: str | None) -> ValidationRow:
     row = session.get(ValidationRow, validation_id)
-    if row is None:
+    if row is None or row.team != team:
         raise _missing(validation_id)
     return row
+
+
+def _of(team: str | None) -> sa.ColumnElement[bool]:
+    return ValidationRow.team.is_(None) if team is None else ValidationRow.team == team
 
 
 def _missing(validation_id: str) -> NotFound:

@@ -63,8 +63,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return allowed
 
 
-def ask(key: str | None = None, tenant: str | None = None, **changes: Any) -> Validation:
-    return store.create(samples.request(**changes), samples.advise, key, tenant)[0]
+def ask(key: str | None = None, team: str | None = None, **changes: Any) -> Validation:
+    return store.create(samples.request(**changes), samples.advise, key, team)[0]
 
 
 def ask_with_baseline(**changes: Any) -> Validation:

@@ -145,14 +145,14 @@ def test_a_planned_drain_costs_no_attempt_and_too_many_lost_workers_end_it(datab
     assert found.status is Status.FAILED and (found.status_reason or "").startswith("worker_lost")
 
 
-def test_tenants_take_turns_and_each_ones_own_order_holds(database: str) -> None:
-    big = [ask(tenant="big").id for _ in range(5)]
-    small = [ask(tenant="small").id for _ in range(2)]
+def test_teams_take_turns_and_each_ones_own_order_holds(database: str) -> None:
+    big = [ask(team="big").id for _ in range(5)]
+    small = [ask(team="small").id for _ in range(2)]
     assert served() == [big[0], small[0], big[1], small[1], big[2], big[3], big[4]]
     for ended in (big[0], small[0], big[1]):
         record.close(ended, Status.FAILED, "planted")
-    late = ask(tenant="big").id
-    assert served()[-1] == late, "whoever asks last must not overtake what the same tenant asked before"
+    late = ask(team="big").id
+    assert served()[-1] == late, "whoever asks last must not overtake what the same team asked before"
 
 
 def served() -> list[str]:
