@@ -56,7 +56,7 @@ class Question:
 
 def scarcity(samples: int | None) -> float:
     """How many powers of ten the samples fall short of 30,000, at most 2.5; 0 where unknown."""
-    return 0.0 if samples is None else float(np.clip(np.log10(PLENTY / samples), 0.0, 2.5))
+    return 0.0 if samples is None else min(max(math.log10(PLENTY / samples), 0.0), 2.5)
 
 
 def effects(design: Design, case: Case) -> list[tuple[str, tuple[str, ...], float]]:

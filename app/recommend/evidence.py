@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy
@@ -14,7 +15,7 @@ from app.recommend.hierarchy import PRIOR, TREND, Layout, Posterior
 from app.recommend.linear import Array, Index
 from app.recommend.rules import Facts, Mask
 from app.recommend.sentences import said_of
-from app.recommend.yardstick import LEVEL, Yardstick, yardstick_of
+from app.recommend.yardstick import LEVEL, Yardstick, cautious, yardstick_of
 from app.vocabulary import Architecture, Benchmark, Knowledge, Quality, Reason, TaskMetric, TaskSlug, Weighted
 
 PRIVATE = 2000
@@ -95,6 +96,11 @@ class Standing:
     powers: Array
     mean: Array
     variance: Array
+
+    @cached_property
+    def cautious(self) -> Array:
+        """What an architecture is ranked by: yardstick.cautious."""
+        return cautious(self.mean, self.variance)
 
     def distance(self, index: int) -> float:
         """How far one architecture is from the figures: 0 known for sure, 1 as uncertain as a stranger."""

@@ -13,7 +13,6 @@ from app.recommend.evidence import Evidence, Standing
 from app.recommend.linear import Array
 from app.recommend.recipe import FIXED_GB
 from app.recommend.rules import Compiled, Facts, Fired, Mask, Rules, fired
-from app.recommend.yardstick import cautious
 
 FAR = 0.9
 """Farther than this from every figure the advisor abstains; 1 is a design of which, and of whose family, nothing is known."""
@@ -158,11 +157,9 @@ def parts_of(facts: Facts, ranking: Ranking, fitted: Fitted) -> tuple[Array, Arr
 
 def _quality(standing: Standing, left: Mask) -> Array:
     """The cautious standing; a design without a figure of its own on the task counts less than the least that has one."""
-    quality = cautious(standing.mean, standing.variance)
-    shown = quality[left & standing.task.shown]
-    if not len(shown):
-        return quality
-    capped: Array = np.where(standing.task.shown, quality, np.minimum(quality, shown.min() - _LESS))
+    quality, shown = standing.cautious, standing.task.shown
+    least = np.where(left & shown, quality, np.inf).min()
+    capped: Array = np.where(shown, quality, np.minimum(quality, least - _LESS))
     return capped
 
 
