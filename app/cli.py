@@ -16,16 +16,19 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app import errors
-from app.errors import AdvisorError, FieldProblem, Unprocessable, field_problem
+from app.errors import AdvisorError, FieldProblem, LockUnreadable, Unprocessable, field_problem
+from app.gate import commands as gate
 
 # Exit codes of `check` and `validate`.
-OK, OUR_ERROR, NOT_CONFIRMED, USAGE, TRY_LATER = 0, 1, 4, 64, 75
+OK, OUR_ERROR, NOT_CONFIRMED, STALE, USAGE, TRY_LATER = 0, 1, 4, 5, 64, 75
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Which GAN for my data.")
 knowledge_app = typer.Typer(no_args_is_help=True, help="Upkeep of the knowledge base.")
 db_app = typer.Typer(no_args_is_help=True, help="Upkeep of the database.")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(db_app, name="db")
+app.command()(gate.check)
+app.add_typer(gate.lock_app, name="lock")
 out = Console()
 err = Console(stderr=True)
 
@@ -360,6 +363,7 @@ def read_task(file: Path | None, given: dict[str, Any]) -> Any:
             raise Unprocessable(f"{file} is neither YAML nor JSON: {error}") from None
         if not isinstance(body, dict):
             raise Unprocessable(f"{file} must hold a mapping with at least data.type")
+    body.pop("policy", None)  # what `check` holds the choice to; no part of the question
     for key, value in given.items():
         body[key] = {**(body.get(key) or {}), **value} if isinstance(value, dict) else value
     try:
@@ -386,11 +390,15 @@ def main_errors(run: Callable[[], object]) -> None:
     """Runs a command; an error of ours is a message and an exit code, never a stack."""
     try:
         run()
+    except SystemExit as end:  # typer ends a wrong option with 2, which here is drift
+        raise SystemExit(USAGE if hasattr(end.__context__, "format_message") else end.code) from None
     except AdvisorError as error:
         err.print(f"error: {error.detail}", highlight=False, markup=False, soft_wrap=True)
         for problem in error.errors:
             allowed = f" (allowed: {problem.allowed})" if problem.allowed else ""
             err.print(f"  {problem.pointer}: {problem.detail}{allowed}", highlight=False, markup=False, soft_wrap=True)
+        if isinstance(error, LockUnreadable):
+            raise SystemExit(STALE) from None
         usage = 400 <= error.status < 500
         raise SystemExit(USAGE if usage else (TRY_LATER if error.retryable else OUR_ERROR)) from None
 

@@ -4,7 +4,8 @@ AdvisorError                 500  internal
 |- BadRequest                400  malformed
 |- Unprocessable             422  invalid, with a pointer to every field at fault
 |   |- UnknownSlug           422  unknown_slug, with the nearest known one
-|   `- PolicyError           422  invalid_policy, with file and line of each mistake
+|   |- PolicyError           422  invalid_policy, with file and line of each mistake
+|   `- LockUnreadable        422  lock_unreadable, names the command that writes it anew
 |- Unauthorized              401  unauthorized
 |- Forbidden                 403  forbidden, names the scope that is missing
 |- NotFound                  404  not_found
@@ -96,6 +97,12 @@ class Unauthorized(AdvisorError):
 
 class Forbidden(AdvisorError):
     status, code, title = 403, "forbidden", "This key may not do that"
+
+
+class LockUnreadable(Unprocessable):
+    """A committed decision that is missing, broken, or was changed by hand."""
+
+    code, title = "lock_unreadable", "The lock cannot be read"
 
 
 class NotFound(AdvisorError):

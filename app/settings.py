@@ -52,6 +52,12 @@ def child_environment(**values: str) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k in kept or k.startswith(kinds)} | values
 
 
+def github_file(name: str) -> Path | None:
+    """Where a step of a GitHub workflow leaves its OUTPUT or STEP_SUMMARY; None elsewhere."""
+    found = os.environ.get(f"GITHUB_{name}")
+    return Path(found) if found else None
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process, read once."""
