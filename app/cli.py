@@ -327,6 +327,20 @@ def db_upgrade() -> None:
     sys.stdout.write(f"{url.split('@')[-1] if '@' in url else url} is up to date\n")
 
 
+@app.command()
+def openapi(
+    write: Annotated[bool, typer.Option("--write", help="Into docs/openapi.json, where a test wants it.")] = False,
+) -> None:
+    """The OpenAPI document of the service."""
+    from app.api import document
+    from app.main import create_app
+
+    if not write:
+        sys.stdout.write(document.text(create_app()))
+    else:
+        err.print(f"{document.FILE} {'written' if document.write(create_app()) else 'says so already'}", highlight=False)
+
+
 @app.command("fingerprint")
 def fingerprint_(
     path: Annotated[Path, typer.Argument(help="A folder, a zip of one, or a csv, tsv, npz, npy, txt or smi file.")],

@@ -12,6 +12,7 @@ AdvisorError                 500  internal
 |- Conflict                  409  conflict
 |- TooLarge                  413  too_large
 |- UnsupportedMedia          415  unsupported_media_type
+|- TooMany                   429  too_many_requests, says when to come back
 |- KnowledgeError            500  knowledge, with file, line and field
 |- NotReady                  503  not_ready
 `- KnowledgeOutOfDate        503  knowledge_out_of_date, names the command that mends it
@@ -119,6 +120,10 @@ class TooLarge(AdvisorError):
 
 class UnsupportedMedia(AdvisorError):
     status, code, title = 415, "unsupported_media_type", "The content type is not supported"
+
+
+class TooMany(AdvisorError):
+    status, code, title, retryable = 429, "too_many_requests", "Too many requests", True
 
 
 class KnowledgeError(AdvisorError):

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from app import policies
 from app.access import Access, require_keys
 from app.answers import Told
-from app.api import advisor, datasets, estimates, health, knowledge, ledger, problems, recommendations, validations
+from app.api import advisor, datasets, document, estimates, health, knowledge, ledger, problems, recommendations, validations
 from app.api.door import Door
 from app.api.middleware import Edge
 from app.dashboard import pages
@@ -46,9 +46,11 @@ def create_app() -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         separate_input_output_schemas=False,
     )
     problems.install(app)
+    app.openapi = lambda: document.document(app)  # type: ignore[method-assign]
     for part in (recommendations, validations, datasets, ledger, estimates, knowledge, advisor, health):
         app.include_router(part.router)
     pages.install(app)

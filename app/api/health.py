@@ -36,6 +36,12 @@ def readyz(request: Request, knowledge: KnowledgeDep) -> Response:
     return answer(request, {"status": "ready", "knowledge": stamp, "workers": workers})
 
 
+@router.get("/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> Response:
+    """The interface, with an entity tag."""
+    return answer(request, request.app.openapi())
+
+
 @router.get("/problems/{code}", operation_id="get_problem")
 def problem(request: Request, code: str) -> Response:
     """What an error code means: the target of a problem's `type`."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
@@ -48,7 +46,7 @@ def problem_response(error: AdvisorError, request_id: str, headers: dict[str, st
 
 
 def install(app: FastAPI) -> None:
-    """Registers the handlers and puts the problem schema on every route of the OpenAPI document."""
+    """Registers the handlers."""
 
     @app.exception_handler(AdvisorError)
     async def _ours(request: Request, error: AdvisorError) -> Response:
@@ -74,8 +72,6 @@ def install(app: FastAPI) -> None:
         ours: AdvisorError = NotReady("the database does not answer", retry_after=5) if busy else AdvisorError("unexpected error")
         return problem_response(ours, request_id(request))
 
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-
 
 def request_id(request: Request) -> str:
     return str(request.scope.get("request_id", ""))
@@ -89,24 +85,3 @@ def from_validation(error: RequestValidationError) -> AdvisorError:
     named = "; ".join(f"{p.pointer}: {p.detail}" for p in problems[:3])
     more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
     return Unprocessable(named + more, problems)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema:
-        return app.openapi_schema
-    document = get_openapi(
-        title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
-    )
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(own.pop("$defs", {}))
-    schemas["Problem"] = own
-    problem = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    for path in document["paths"].values():
-        for operation in path.values():
-            operation["responses"].pop("422", None)
-            operation["responses"]["4XX"] = operation["responses"]["5XX"] = problem
-    app.openapi_schema = document
-    return document
