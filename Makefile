@@ -38,7 +38,11 @@ bench: setup  ## speed of the advisor, the service and training against named pe
 chaos: setup  ## kill, freeze and drain workers; count what was lost or doubled
 	$(BIN)/python -m benchmarks.chaos
 
+docs: setup  ## the documentation as pages, in var/site
+	$(BIN)/zensical build --clean --strict
+	@echo "open var/site/index.html"
+
 lock: setup  ## write constraints.txt from .venv
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
-.PHONY: help setup run demo test check bench chaos lock
+.PHONY: help setup run demo test check bench chaos docs lock
