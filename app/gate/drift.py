@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from app.gate.lock import estimates_of, recipe_of, ruleset_of, sha256
+from app.gate.lock import estimates_of, facts, recipe_of, ruleset_of, sha256
 from app.gate.task import TaskFile
 from app.gate.words import Drift, Finding, Kind, Limit, Lock, Report
 from app.recommend import Advisor
@@ -83,7 +83,7 @@ def _decision(
     assert first is not None
     if first is not candidate:
         lead = first.score - candidate.score
-        why = f" {first.reasons[0].text}" if first.reasons else ""
+        why = "".join(f" {r.text} [{r.rule_id or r.benchmark_id}]" for r in first.reasons[:1])
         return failed(f"{first.name} has overtaken {candidate.name} by {lead:.2f}; it is now place {candidate.rank}.{why}")
     return Finding("decision.same", Kind.DRIFT, "passed", f"{candidate.name} is still first.")
 
@@ -159,8 +159,8 @@ def _fresh(lock: Lock, asked: TaskFile, answer: Recommendation, advisor: Advisor
     if sha256(now) == lock.task_sha256:
         yield Finding("lock.task", Kind.STALE, "passed", "The lock was written for this task.")
     else:
-        before = lock.task.model_dump(mode="json")
-        fields = [f"/{k}" for k in now if now[k] != before[k]]
+        before = dict(facts(lock.task.model_dump(mode="json")))
+        fields = [pointer for pointer, value in facts(now) if before.get(pointer) != value]
         text = f"The task was changed after the lock was written: {', '.join(fields)}. `gan-advisor lock update` writes it anew."
         yield Finding("lock.task", Kind.STALE, "failed", text, fields[0] if fields else "/data")
     if today > lock.recheck_after:

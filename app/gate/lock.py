@@ -128,19 +128,20 @@ def parse(text: str, name: str) -> Lock:
 
 def differences(old: Lock, new: Lock) -> Iterator[tuple[str, Any, Any]]:
     """Pointer, old and new value of every fact that differs; None where one side lacks it."""
-    before, after = (dict(_facts(lock.model_dump(mode="json", by_alias=True), "")) for lock in (old, new))
+    before, after = (dict(facts(lock.model_dump(mode="json", by_alias=True))) for lock in (old, new))
     for pointer in sorted(before.keys() | after.keys()):
         if before.get(pointer) != after.get(pointer):
             yield pointer, before.get(pointer), after.get(pointer)
 
 
-def _facts(tree: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+def facts(tree: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """JSON pointer and value of every leaf; a list of plain values is one leaf."""
     if isinstance(tree, dict):
         for key, value in tree.items():
-            yield from _facts(value, f"{pointer}/{key}")
+            yield from facts(value, f"{pointer}/{key}")
     elif isinstance(tree, list) and any(isinstance(item, dict) for item in tree):
         for index, value in enumerate(tree):
-            yield from _facts(value, f"{pointer}/{value.get('slug') or value.get('id') or index}")
+            yield from facts(value, f"{pointer}/{value.get('slug') or value.get('id') or index}")
     else:
         yield pointer, tree
 
