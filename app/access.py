@@ -6,6 +6,7 @@ As long as no key was ever made the service is open to callers on this machine, 
 from __future__ import annotations
 
 import hmac
+import math
 import re
 import time
 from collections import OrderedDict
@@ -25,6 +26,7 @@ from app.vocabulary import Scope
 FRESH_SECONDS = 0.5
 """What is known of a key is looked up again after this time, so a revoked one is refused within a second everywhere."""
 MOST_HELD = 10_000
+COOKIE = "gan_advisor_session"
 _KEY = re.compile(r"ga_([0-9a-f]{12})_([0-9a-f]{64})")
 
 
@@ -108,12 +110,12 @@ class Access:
             now = db.now(session) if row is not None else 0.0
         if row is None or row.revoked_at is not None:
             return None
-        left = min(end - now for end in (row.expires_at, until, now + FRESH_SECONDS) if end is not None)
+        left = min((end - now for end in (row.expires_at, until) if end is not None), default=math.inf)
         if left <= 0:
             return None
         scopes = frozenset(Scope(s) for s in row.scopes)
         key = Key(row.id, row.team, scopes & {Scope.READ} if purpose == "stream" else scopes)
-        self._held[digest(purpose + credential)] = time.monotonic() + left, key
+        self._held[digest(purpose + credential)] = time.monotonic() + min(left, FRESH_SECONDS), key
         while len(self._held) > MOST_HELD:
             self._held.popitem(last=False)
         return key

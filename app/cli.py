@@ -1,4 +1,4 @@
-"""`gan-advisor`: serve, worker, recommend, fingerprint, estimate, validate, train, backtest, knowledge, db."""
+"""`gan-advisor`: serve, worker, recommend, fingerprint, estimate, validate, train, backtest, knowledge, db, keys."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.console import Console
 from app import errors
 from app.errors import AdvisorError, FieldProblem, LockUnreadable, Unprocessable, field_problem
 from app.gate import commands as gate
+from app.keys_cli import app as keys_app
 
 # Exit codes of `check` and `validate`.
 OK, OUR_ERROR, NOT_CONFIRMED, STALE, USAGE, TRY_LATER = 0, 1, 4, 5, 64, 75
@@ -27,6 +28,7 @@ knowledge_app = typer.Typer(no_args_is_help=True, help="Upkeep of the knowledge 
 db_app = typer.Typer(no_args_is_help=True, help="Upkeep of the database.")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(db_app, name="db")
+app.add_typer(keys_app, name="keys")
 app.command()(gate.check)
 app.add_typer(gate.lock_app, name="lock")
 out = Console()
@@ -114,6 +116,7 @@ def validate(
 ) -> None:
     """Recommend, train, verdict. Exit 0 confirmed, 4 overturned, inconclusive or failed, 75 try again later."""
     from app.client import Client
+    from app.settings import settings
     from app.watch import local_service
 
     body = {
@@ -124,7 +127,7 @@ def validate(
     }
     if architectures:
         body["architectures"] = architectures
-    with Client(server) if server else local_service() as client:
+    with Client(server, key=settings().key.get_secret_value()) if server else local_service() as client:
         outcome = follow(client, body, out_dir)
     raise typer.Exit(OK if outcome == "confirmed" else NOT_CONFIRMED)
 

@@ -1,4 +1,4 @@
-"""The service from Python: `Client("http://127.0.0.1:8000").recommend({"data": {"type": "image"}})`."""
+"""The service from Python: `Client("http://127.0.0.1:8000", key="ga_...").recommend({"data": {"type": "image"}})`."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class ServiceError(AdvisorError):
 class Client:
     """Synchronous client. Creating calls carry an idempotency key of their own, so a retry never creates twice."""
 
-    def __init__(self, url: str, *, timeout: float = 30.0, tries: int = 4) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout)
+    def __init__(self, url: str, *, key: str = "", timeout: float = 30.0, tries: int = 4) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, timeout=timeout, headers=headers)
         self._tries = tries
 
     def __enter__(self) -> Client:

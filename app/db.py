@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -72,6 +72,14 @@ def insert_if_absent(session: Session, table: type[Table], row: dict[str, Any]) 
     insert = sqlite.insert if _is_sqlite(session) else postgresql.insert
     done = session.execute(insert(table).values(**row).on_conflict_do_nothing().returning(sa.literal(1)))
     return done.first() is not None
+
+
+def insert_absent(session: Session, table: type[Table], rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts the rows whose primary keys are not there."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = sqlite.insert if _is_sqlite(session) else postgresql.insert
+    session.execute(insert(table).on_conflict_do_nothing(), list(rows))
 
 
 def now(session: Session) -> float:

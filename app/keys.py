@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import db
-from app.errors import Conflict, FieldProblem, NotFound, Unprocessable
-from app.tables import ApiKeyRow, TokenRow
+from app.errors import Conflict, FieldProblem, NotFound, UnknownSlug, Unprocessable
+from app.tables import ApiKeyRow, AskedRow, LedgerRow, TokenRow, UploadRow, ValidationRow
 from app.validations.record import rfc3339
 from app.vocabulary import ApiKey, MadeKey, Scope
 
@@ -32,6 +32,14 @@ def create(team: str, name: str = "", scopes: Collection[Scope] = USUAL, days: f
         raise Unprocessable(detail, [FieldProblem(pointer="#/team", code="pattern", detail=detail, allowed=TEAM.pattern)])
     with db.transaction() as session:
         return _create(session, team, name, scopes, days)
+
+
+def read_scopes(names: Collection[str]) -> frozenset[Scope]:
+    """Scopes by name. Raises UnknownSlug."""
+    for name in names:
+        if name not in set(Scope):
+            raise UnknownSlug("#/scopes", name, Scope)
+    return frozenset(map(Scope, names))
 
 
 def rotate(key_id: str, overlap_hours: float = 0.0) -> MadeKey:
@@ -116,3 +124,14 @@ def _shown(row: ApiKeyRow) -> ApiKey:
 
 def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def adopt(team: str) -> int:
+    """Gives a team what was made while there was no key; how many things that were."""
+    owned = (ValidationRow, UploadRow, LedgerRow)
+    with db.transaction() as session:
+        given = [session.execute(sa.update(table).where(table.team.is_(None)).values(team=team)) for table in owned]
+        known = sa.select(AskedRow.recommendation_id).where(AskedRow.team == team)
+        free = AskedRow.team == "", AskedRow.recommendation_id.not_in(known)
+        given.append(session.execute(sa.update(AskedRow).where(*free).values(team=team)))
+        return sum(done.rowcount for done in given)  # type: ignore[attr-defined]

@@ -6,11 +6,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from app import policies
 from app.access import Access, require_keys
 from app.answers import Told
-from app.api import advisor, datasets, document, estimates, health, knowledge, ledger, problems, recommendations, validations
+from app.api import (
+    advisor,
+    datasets,
+    document,
+    estimates,
+    figures,
+    health,
+    keys,
+    knowledge,
+    ledger,
+    problems,
+    recommendations,
+    validations,
+)
 from app.api.door import Door
 from app.api.middleware import Edge
 from app.dashboard import pages
@@ -22,6 +36,9 @@ from app.settings import settings
 
 DESCRIPTION = """Which GAN for my data: a ranked answer in which every sentence cites a published figure or a rule,
 with memory, time and money, and a training run that checks it."""
+
+PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
+"""Sent as they are: pictures, sound, event streams and checkpoints."""
 
 
 @asynccontextmanager
@@ -51,10 +68,11 @@ def create_app() -> FastAPI:
     )
     problems.install(app)
     app.openapi = lambda: document.document(app)  # type: ignore[method-assign]
-    for part in (recommendations, validations, datasets, ledger, estimates, knowledge, advisor, health):
+    for part in (recommendations, validations, datasets, ledger, estimates, figures, knowledge, advisor, keys, health):
         app.include_router(part.router)
     pages.install(app)
     app.state.access = Access()
+    app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
     app.add_middleware(Door, access=app.state.access)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
     return app

@@ -1,4 +1,4 @@
-"""What validations measured here, as figures beside the published ones, and the advisor that has learned from them.
+"""What validations measured here, as figures beside the published ones, and the advisors that have learned from a team's own.
 
 Each validation is a publication of its own: its runs shared data, seed and budget, and nothing outside of it did.
 """
@@ -9,6 +9,7 @@ import logging
 import math
 import re
 import threading
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,62 +17,84 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app import db
+from app import db, figures
 from app.errors import NotFound
 from app.recommend import Advisor, fit
 from app.recommend.sentences import MEASURED
-from app.tables import Measurement, ValidationRow
+from app.tables import FiguresState, Measurement, ValidationRow
 from app.vocabulary import Benchmark, Direction, Knowledge, Metric, ReportedBy, TaskSlug
 
 log = logging.getLogger("gan_advisor")
 PREFIX = "measured/"
 """Of the id of a figure measured here; validation and run follow."""
+OURS = (PREFIX, figures.OWN)
+"""What the ids of a team's own figures begin with."""
 _GRIDS = ("image", "video", "voxel")
 
 
 class Advisors:
-    """The advisor in force: as fitted on the knowledge at first, fitted anew once a validation has added figures."""
+    """The advisors in force, one for each team: as fitted on the knowledge, and anew once a team has figures of its own."""
 
-    def __init__(self, shipped: Advisor) -> None:
-        self._shipped = shipped
-        self._held: tuple[tuple[int, float], Advisor] = ((0, 0.0), shipped)
-        self._fitting = threading.Lock()
+    def __init__(self, shipped: Advisor, most: int = 16) -> None:
+        self._shipped, self._most = shipped, most
+        self._held: OrderedDict[str | None, tuple[Seen, Advisor]] = OrderedDict()
+        self._fitting: dict[str | None, threading.Lock] = defaultdict(threading.Lock)
 
-    def now(self) -> Advisor:
-        """The advisor that knows what is in the database; while another thread fits it, the one before."""
-        seen, held = self._held
-        there = _seen()
-        if there == seen or not self._fitting.acquire(blocking=False):
+    def now(self, team: str | None = None) -> Advisor:
+        """The advisor that knows what is in the database of a team's; while another thread fits it, the one before."""
+        there = _seen(team)
+        if there == NOTHING:
+            self._held.pop(team, None)
+            return self._shipped
+        seen, held = self._held.get(team, (NOTHING, self._shipped))
+        if there == seen or not (lock := self._fitting[team]).acquire(blocking=False):
             return held
         try:
-            self._held = (there, self._anew(held))
-            return self._held[1]
+            made = self._anew(held, team)
+            self._held[team] = there, made
+            self._held.move_to_end(team)
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
+            return made
         finally:
-            self._fitting.release()
+            lock.release()
 
-    def _anew(self, held: Advisor) -> Advisor:
-        """Fitted on what is there now; as before where that cannot be fitted, since no measurement may take the service down."""
-        figures = figures_of(self._shipped.knowledge)
+    def _anew(self, held: Advisor, team: str | None) -> Advisor:
+        """Fitted on what is there now; as before where that cannot be fitted, since no figure may take the service down."""
+        knowledge = self._shipped.knowledge
+        measured = figures_of(knowledge, team)
         try:
-            return fit(_naming(self._shipped.knowledge, figures), [f for f, _ in figures]) if figures else self._shipped
+            known = knowledge.architectures
+            own = [f for f in figures.evidence(team) if f.architecture in known and f.task in knowledge.tasks]
+            return fit(_naming(knowledge, measured), [*own, *(f for f, _ in measured)]) if own or measured else self._shipped
         except Exception:
-            log.exception("the advisor could not be fitted with %d measurements; it answers without the new ones", len(figures))
+            log.exception("the advisor of %s could not be fitted with what is new; it answers without", team or "all")
             return held
 
 
-def _seen() -> tuple[int, float]:
-    """Changes whenever a measurement comes or goes; one look at the table."""
+Seen = tuple[int, float, str]
+NOTHING: Seen = (0, 0.0, "")
+
+
+def _seen(team: str | None) -> Seen:
+    """Changes whenever a measurement or a figure of a team comes or goes; one look at the store."""
+    measured = sa.select(sa.func.count(), sa.func.max(Measurement.created_at)).join(ValidationRow).where(_of(team))
+    version = sa.select(FiguresState.version).where(FiguresState.team == (team or ""), FiguresState.figures > 0)
     with db.reading() as session:
-        count, last = session.execute(sa.select(sa.func.count(), sa.func.max(Measurement.created_at))).one()
-    return count, last or 0.0
+        number, last, own = session.execute(measured.add_columns(version.scalar_subquery())).one()
+    return number, last or 0.0, own or ""
 
 
-def figures_of(knowledge: Knowledge) -> list[tuple[Benchmark, Direction]]:
-    """The figures of all finished validations that no team keeps to itself, each with the direction its plan states."""
+def _of(team: str | None) -> sa.ColumnElement[bool]:
+    return ValidationRow.team.is_(None) if team is None else ValidationRow.team == team
+
+
+def figures_of(knowledge: Knowledge, team: str | None = None) -> list[tuple[Benchmark, Direction]]:
+    """The figures of a team's finished validations, each with the direction its plan states."""
     query = (
         sa.select(Measurement, ValidationRow.plan)
         .join(ValidationRow, ValidationRow.id == Measurement.validation_id)
-        .where(ValidationRow.team.is_(None))
+        .where(_of(team))
         .order_by(Measurement.id)
     )
     with db.reading() as session:
@@ -80,12 +103,14 @@ def figures_of(knowledge: Knowledge) -> list[tuple[Benchmark, Direction]]:
     return [(figure, direction) for figure, direction in found if figure.task in knowledge.tasks]
 
 
-def figure_of(benchmark_id: str) -> Benchmark:
-    """One figure measured here, by its id. Raises NotFound."""
+def figure_of(benchmark_id: str, team: str | None = None) -> Benchmark:
+    """One figure that a team measured here, or one that it has sent, by its id. Raises NotFound."""
+    if benchmark_id.startswith(figures.OWN):
+        return figures.get(benchmark_id, team)
     with db.reading() as session:
         row = session.get(Measurement, benchmark_id.removeprefix(PREFIX))
         validation = session.get(ValidationRow, row.validation_id) if row is not None else None
-    if row is None or validation is None or validation.team is not None or "task" not in row.body.get("recipe", {}):
+    if row is None or validation is None or validation.team != team or "task" not in row.body.get("recipe", {}):
         raise NotFound(f"no figure has the id {benchmark_id!r}")
     return _figure(row, validation.plan)
 
@@ -117,11 +142,11 @@ def _figure(row: Measurement, plan: dict[str, Any]) -> Benchmark:
     )
 
 
-def _naming(knowledge: Knowledge, figures: Iterable[tuple[Benchmark, Direction]]) -> Knowledge:
+def _naming(knowledge: Knowledge, measured: Iterable[tuple[Benchmark, Direction]]) -> Knowledge:
     """The knowledge with the metrics that only our own runs use, in the direction their plans state."""
     own = {
         f.metric: Metric(slug=f.metric, name=f.metric.replace("-", " "), direction=direction, measures="quality")
-        for f, direction in figures
+        for f, direction in measured
         if f.metric not in knowledge.metrics
     }
     return replace(knowledge, metrics={**knowledge.metrics, **own}) if own else knowledge

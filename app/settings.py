@@ -6,7 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,13 +25,17 @@ class Settings(BaseSettings):
     max_run_seconds: float = Field(7200.0, gt=0, description="Largest budget.max_seconds a validation may ask for.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
     max_upload_bytes: int = Field(10_000_000_000, gt=0, description="Largest data set that may be uploaded.")
+    max_figures: int = Field(2_000_000, ge=0, description="Own figures that a team may hold.")
     heartbeat_seconds: float = Field(5.0, gt=0, description="A worker renews its lease this often.")
     lease_seconds: float = Field(30.0, gt=0, description="A worker silent for this long is dead and its runs go elsewhere.")
     poll_seconds: float = Field(0.5, gt=0, description="How often an idle worker looks for work.")
     max_attempts: int = Field(5, ge=1, le=50, description="A validation whose worker was lost so often has failed.")
     slots: int = Field(0, ge=0, le=64, description="Runs at once on this machine; 0: one for each GPU, else `workers`.")
+    device_memory_gb: float = Field(0.0, ge=0, description="Device memory that a worker advertises; 0: what the device has.")
+    max_queued: int = Field(1000, ge=0, description="Validations that a team may have unfinished at once; 0: no limit.")
     retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
 
+    key: SecretStr = Field(SecretStr(""), description="API key that commands send to a service.")
     demo_seconds: float = Field(150.0, gt=0, description="Training time of `make demo`.")
 
     @property

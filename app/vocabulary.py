@@ -275,6 +275,40 @@ class Benchmark(Word):
     notes: str | None = None
 
 
+class NewFigure(Word):
+    """A figure of a team's own; the fields of a Benchmark, without the id that it is given."""
+
+    architecture: Slug
+    variant: str | None = Field(None, max_length=200)
+    task: TaskSlug
+    dataset: Slug = Field(description="Of the knowledge base; or any that begins with `own-`.")
+    train_samples: int | None = Field(None, ge=1, le=10**12)
+    resolution: int | None = Field(None, ge=1, le=10**6)
+    channels: int | None = Field(None, ge=1, le=10**6)
+    metric: Slug
+    value: float
+    protocol: str = Field(min_length=1, max_length=500, description="How the figure was measured; only equal ones compare.")
+    train_kimg: float | None = Field(None, ge=0, le=1e12)
+    batch_size: int | None = Field(None, ge=1, le=10**9)
+    gpus: int | None = Field(None, ge=1, le=10**6)
+    gpu_type: str | None = Field(None, max_length=200)
+    gpu_hours: float | None = Field(None, ge=0, le=1e12)
+    params_m: float | None = Field(None, ge=0, le=1e9)
+    year: int | None = Field(None, ge=1900, le=2200)
+    reported_by: ReportedBy = ReportedBy.THIRD_PARTY
+    source: str = Field(max_length=500, description="Where it was published; or `own:NAME` for what never was.")
+    locator: str = Field(min_length=1, max_length=500, description="The place in the source: a table, a row, a run.")
+    notes: str | None = Field(None, max_length=2000)
+
+
+class TakenFigures(Word):
+    """What became of many figures sent at once."""
+
+    created: int
+    unchanged: int = Field(description="There before, with the same value.")
+    figures: int = Field(description="How many the team has now.")
+
+
 class Metric(Word):
     """A quantity that figures report, its direction and its plausible range."""
 
@@ -898,6 +932,20 @@ class ValidationRequest(Word):
     dataset: str = Field(max_length=128)
     budget: ValidationBudget
     seed: int = Field(0, ge=0, lt=2**31)
+    device: Literal["any", "gpu"] = Field("any", description="With gpu it waits for a worker that has one.")
+    memory_gb: float | None = Field(
+        None, gt=0, le=10_000, description="Device memory that a worker must have; null takes what is predicted for the largest run."
+    )
+
+
+class Waiting(Word):
+    """Why a validation has not begun, and when it may."""
+
+    ahead: int = Field(description="Unfinished validations that come first.")
+    needs_gpu: bool
+    needs_memory_gb: float
+    workers: int = Field(description="Live workers that can run it.")
+    estimated_start: str | None = Field(description="If everything ahead takes its whole budget; null while no worker can run it.")
 
 
 class Validation(Word):
@@ -912,6 +960,7 @@ class Validation(Word):
     progress: Progress
     plan: dict[str, Any] = Field(description="The exact runs: recipes, budgets, threshold.")
     report: dict[str, Any] | None
+    waiting: Waiting | None = Field(None, description="Null once a worker has it.")
     links: dict[str, str]
 
 

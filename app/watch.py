@@ -44,7 +44,7 @@ def local_service(workers: int = 1) -> Iterator[Client]:
             if service.poll() is not None or time.monotonic() > deadline:
                 raise NotReady(f"the local service did not start; {log} shows why")
             time.sleep(0.1)
-        with Client(url) as client:
+        with Client(url, key=settings().key.get_secret_value()) as client:
             yield client
     finally:
         service.terminate()

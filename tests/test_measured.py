@@ -21,18 +21,14 @@ TASK: dict[str, Any] = {"data": {"type": "image", "resolution": 32, "samples": 5
 DATA = {"slug": "mnist-5k", "type": "image", "samples": 5000, "resolution": 28}
 
 
-def validated(
-    name: str, values: dict[str, float], *, team: str | None = None, direction: str = "min", metric: str = ""
-) -> None:
+def validated(name: str, values: dict[str, float], *, team: str | None = None, direction: str = "min", metric: str = "") -> None:
     """A finished validation and its figures, as a worker leaves them."""
     metric = metric or tasks()["unconditional-image"]["metric"]
     recipe = {"task": "unconditional-image", "resolution": 32, "channels": 1, "metric_samples": 500, "batch_size": 16}
     plan = {"dataset": DATA, "metric": metric, "direction": direction}
     with db.transaction() as session:
         now = db.now(session)
-        session.add(
-            ValidationRow(id=name, created_at=now, team=team, request={}, plan=plan, outcome="succeeded", progress={})
-        )
+        session.add(ValidationRow(id=name, created_at=now, team=team, request={}, plan=plan, outcome="succeeded", progress={}))
         session.flush()
         for architecture, value in values.items():
             body = {"recipe": recipe, "budget": {"seconds": 60.0}}

@@ -16,7 +16,7 @@ def knowledge(request: Request) -> Knowledge:
 
 
 def advisor(request: Request) -> Advisor:
-    return request.app.state.advisors.now()  # type: ignore[no-any-return]
+    return request.app.state.advisors.now(request.state.key.team)  # type: ignore[no-any-return]
 
 
 async def caller(request: Request) -> Key:

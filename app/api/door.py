@@ -15,11 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access import NOBODY, Access, Key, is_foreign, is_own, is_safe_name, needed
+from app.access import COOKIE, NOBODY, Access, Key, is_foreign, is_own, is_safe_name, needed
 from app.api.problems import problem_response
 from app.errors import AdvisorError, Forbidden, NotReady, Unauthorized
 
-COOKIE = "gan_advisor_session"
 STREAM = "stream_token"
 SAFE = ("GET", "HEAD", "OPTIONS")
 BEARER = 'Bearer realm="gan-advisor"'

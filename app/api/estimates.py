@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.deps import AdvisorDep
+from app.api.deps import AdvisorDep, CallerDep
 from app.api.wire import answer
 from app.estimates import estimate
 from app.validations import ledger
@@ -38,6 +38,6 @@ EXAMPLE: dict[str, Any] = {
     openapi_extra={"requestBody": {"content": {"application/json": {"examples": EXAMPLE}}}},
     operation_id="estimate",
 )
-def create(request: Request, asked: EstimateRequest, advisor: AdvisorDep) -> Response:
+def create(request: Request, asked: EstimateRequest, caller: CallerDep, advisor: AdvisorDep) -> Response:
     """Memory, time, money and energy as 90 % intervals, with their parts and the published rows behind them."""
-    return answer(request, estimate(asked, advisor, ledger.pairs()))
+    return answer(request, estimate(asked, advisor, ledger.pairs(caller.team)))

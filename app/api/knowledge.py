@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from app.api.deps import CursorQuery, KnowledgeDep, LimitQuery
-from app.api.wire import Page, answer, csv_answer, make_cursor, page_limit, read_cursor, wants
+from app import figures
+from app.api.deps import CallerDep, CursorQuery, KnowledgeDep, LimitQuery
+from app.api.wire import Page, answer, csv_answer, csv_stream, make_cursor, page_limit, read_cursor, wants
 from app.errors import NotFound, UnknownSlug
-from app.measured import PREFIX, figure_of
+from app.measured import OURS, figure_of
 from app.vocabulary import Architecture, Benchmark, Dataset, DataType, Gpu, Kind, Licence, ReportedBy, Rule, TaskSlug
 
 router = APIRouter(prefix="/v1", tags=["knowledge"])
@@ -26,7 +28,14 @@ T = TypeVar("T", bound=BaseModel)
 
 
 def listing(
-    request: Request, items: Iterable[T], key: str, kind: type[T], filters: dict[str, Any], limit: int | None, cursor: str | None
+    request: Request,
+    items: Iterable[T],
+    key: str,
+    kind: type[T],
+    filters: dict[str, Any],
+    limit: int | None,
+    cursor: str | None,
+    cache: str = CACHE,
 ) -> Response:
     """One page of `items` in the order of `key`, or all of them as CSV."""
     ordered = sorted(items, key=lambda item: str(getattr(item, key)))
@@ -37,7 +46,7 @@ def listing(
     size = page_limit(limit)
     page = rest[:size]
     following = make_cursor([str(getattr(page[-1], key))], filters) if len(rest) > size else None
-    return answer(request, {"items": page, "next_cursor": following}, cache=CACHE)
+    return answer(request, {"items": page, "next_cursor": following}, cache=cache)
 
 
 def among(pointer: str, slug: str | None, known: Iterable[str]) -> None:
@@ -86,19 +95,21 @@ def architecture(request: Request, slug: str, knowledge: KnowledgeDep) -> Respon
 @router.get("/benchmarks", response_model=Page[Benchmark], responses=CSV, operation_id="list_benchmarks")
 def benchmarks(
     request: Request,
+    caller: CallerDep,
     knowledge: KnowledgeDep,
     task: TaskSlug | None = None,
     dataset: str | None = None,
     architecture: str | None = None,
     metric: str | None = None,
-    resolution: Annotated[int | None, Query(ge=1)] = None,
+    resolution: Annotated[int | None, Query(ge=1, le=10**6)] = None,
     reported_by: ReportedBy | None = None,
     source: Annotated[str | None, Query(description="Whole source, or its beginning.")] = None,
     limit: LimitQuery = None,
     cursor: CursorQuery = None,
 ) -> Response:
-    """The published figures, in the order of their ids."""
-    among("?dataset", dataset, knowledge.datasets)
+    """The published figures and your own, in the order of their ids."""
+    if dataset is not None and not dataset.startswith(figures.DATASET):
+        among("?dataset", dataset, knowledge.datasets)
     among("?architecture", architecture, knowledge.architectures)
     among("?metric", metric, knowledge.metrics)
     wanted = {"task": task, "dataset": dataset, "architecture": architecture, "metric": metric, "resolution": resolution}
@@ -109,14 +120,23 @@ def benchmarks(
         for b in knowledge.benchmarks
         if all(getattr(b, name) == value for name, value in chosen) and (source is None or b.source.startswith(source))
     ]
-    return listing(request, found, "id", Benchmark, {"l": "b", "s": source, **wanted}, limit, cursor)
+    filters = {"l": "b", "s": source, **wanted}
+    if not figures.count(caller.team):
+        return listing(request, found, "id", Benchmark, filters, limit, cursor)
+    if wants(request, "text/csv"):
+        ordered = sorted(found, key=lambda b: b.id)
+        return csv_stream(chain(ordered, figures.every(caller.team, wanted, source)), list(Benchmark.model_fields))
+    position = read_cursor(cursor, filters)
+    after, size = (position[0] if position else ""), page_limit(limit)
+    own = figures.page(caller.team, size + 1, wanted, source, after) if after < figures.BEHIND else []
+    return listing(request, [*found, *own], "id", Benchmark, filters, limit, cursor, cache="private, no-cache")
 
 
 @router.get("/benchmarks/{benchmark_id:path}", response_model=Benchmark, operation_id="get_benchmark")
-def benchmark(request: Request, benchmark_id: str, knowledge: KnowledgeDep) -> Response:
-    """One published figure, or one that a validation measured here."""
-    if benchmark_id.startswith(PREFIX):
-        return answer(request, figure_of(benchmark_id))
+def benchmark(request: Request, benchmark_id: str, caller: CallerDep, knowledge: KnowledgeDep) -> Response:
+    """One published figure, one of your own, or one that a validation of yours measured here."""
+    if benchmark_id.startswith(OURS):
+        return answer(request, figure_of(benchmark_id, caller.team))
     for found in knowledge.benchmarks:
         if found.id == benchmark_id:
             return answer(request, found, cache=CACHE)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.deps import CursorQuery, LimitQuery
+from app.api.deps import CallerDep, CursorQuery, LimitQuery
 from app.api.wire import Page, answer, csv_answer, make_cursor, page_limit, read_cursor, wants
 from app.validations import ledger
 from app.vocabulary import LedgerPair, LedgerSummary
@@ -27,6 +27,7 @@ class LedgerPage(Page[LedgerPair]):
 @router.get("", response_model=LedgerPage, responses=RESPONSES, operation_id="list_ledger")
 def pairs(
     request: Request,
+    caller: CallerDep,
     hardware: Annotated[str | None, Query(max_length=128, description="A name of GET /v1/gpus, or `CPU`.")] = None,
     quantity: Literal["time", "memory"] | None = None,
     architecture: Annotated[str | None, Query(max_length=64)] = None,
@@ -35,10 +36,10 @@ def pairs(
 ) -> Response:
     """Every finished run of a validation beside what was predicted for it, newest first."""
     wanted = {"hardware": hardware, "quantity": quantity, "architecture": architecture}
-    recent, _ = ledger.page(ledger.MOST, wanted)
+    recent, _ = ledger.page(ledger.MOST, wanted, team=caller.team)
     if wants(request, "text/csv"):
         return csv_answer(request, recent, list(LedgerPair.model_fields), cache="no-cache")
     place = read_cursor(cursor, {"l": "ledger", **wanted})
-    found, more = ledger.page(page_limit(limit), wanted, None if place is None else (place[0], place[1]))
+    found, more = ledger.page(page_limit(limit), wanted, None if place is None else (place[0], place[1]), caller.team)
     following = make_cursor(more, {"l": "ledger", **wanted}) if more else None
     return answer(request, {"items": found, "next_cursor": following, "summary": ledger.summary(recent)})

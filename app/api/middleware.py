@@ -17,8 +17,8 @@ from app.errors import AdvisorError, TooLarge, UnsupportedMedia
 log = logging.getLogger("gan_advisor")
 REQUEST_ID = re.compile(rb"^[\x21-\x7e]{1,128}$")
 WITH_BODY = ("POST", "PUT", "PATCH")
-BYTES = ("/v1/datasets",)
-"""Below these paths a body that is not JSON is a data set, streamed to the disk and limited there."""
+BYTES = ("/v1/datasets", "/v1/benchmarks")
+"""Below these paths a body that is not JSON is a data set or a table, streamed to the disk and limited there."""
 
 
 class Edge:

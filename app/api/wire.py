@@ -7,11 +7,12 @@ import csv
 import hashlib
 import hmac
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import orjson
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from app.errors import FieldProblem, Unprocessable
@@ -84,6 +85,19 @@ def csv_answer(request: Request, rows: Iterable[BaseModel], columns: Sequence[st
     if matches(request, own["ETag"]):
         return Response(status_code=304, headers=own)
     return Response(content, headers=own, media_type="text/csv; charset=utf-8")
+
+
+def csv_stream(rows: Iterable[BaseModel], columns: Sequence[str]) -> Response:
+    """A table that may be too long to hold, sent as it is read."""
+
+    def lines() -> Iterator[str]:
+        yield ",".join(columns) + "\r\n"
+        for row in rows:
+            out, body = io.StringIO(), row.model_dump(mode="json")
+            csv.writer(out, lineterminator="\r\n").writerow([_cell(body[column]) for column in columns])
+            yield out.getvalue()
+
+    return StreamingResponse(lines(), headers={"Cache-Control": "private, no-cache"}, media_type="text/csv; charset=utf-8")
 
 
 def _cell(value: Any) -> Any:

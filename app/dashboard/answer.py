@@ -13,7 +13,7 @@ from app.answers import answered, why_not, winner_map
 from app.dashboard.charts import Bar, intervals
 from app.dashboard.forms import query_of
 from app.dashboard.maps import STYLE, drawn, legend_of
-from app.dashboard.render import page
+from app.dashboard.render import advisor, page, team
 from app.dashboard.text import number
 from app.errors import Unprocessable
 from app.recommend import Advisor
@@ -62,8 +62,8 @@ def map_picture(answer: Recommendation, asked: Drawn, advisor: Advisor) -> str:
 
 def why_not_page(request: Request, recommendation_id: str, name: str) -> Response:
     """The page that says why one architecture is not first. Raises NotFound with the nearest names."""
-    answer, knowledge = answered(recommendation_id), request.app.state.knowledge
-    found = why_not(answer, name, request.app.state.advisors.now())
+    answer, knowledge = answered(recommendation_id, team(request)), request.app.state.knowledge
+    found = why_not(answer, name, advisor(request))
     return page(
         request,
         "whynot.html",
@@ -84,14 +84,14 @@ def answer_page(
     request: Request, recommendation_id: str, typed: Mapping[str, str], wrong: Mapping[str, str], asked: Drawn = DEFAULT
 ) -> Response:
     """The page of a stored answer; `typed` and `wrong` fill its form of a validation. Raises NotFound."""
-    answer = answered(recommendation_id)
+    answer = answered(recommendation_id, team(request))
     knowledge: Knowledge = request.app.state.knowledge
     return page(
         request,
         "answer.html",
         status=422 if wrong else 200,
         wrong=wrong,
-        **map_of(answer, asked, request.app.state.advisors.now()),
+        **map_of(answer, asked, advisor(request)),
         **start_of(answer, knowledge, typed),
         **context_of(answer, knowledge),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.dashboard.render import Page, page
+from app.dashboard.render import Page, advisor, page, team
 from app.dashboard.text import gigabytes
 from app.errors import Unprocessable
 from app.estimates import estimate, read_request
@@ -37,7 +37,7 @@ def estimates(request: Request) -> Response:
     typed = {name: value.strip() for name, value in request.query_params.items() if value.strip()}
     values, wrong, found = typed or _EXAMPLE, {}, None
     try:
-        found = estimate(read_request(_body(values)), request.app.state.advisors.now(), ledger.pairs())
+        found = estimate(read_request(_body(values)), advisor(request), ledger.pairs(team(request)))
     except Unprocessable as error:
         wrong = {p.pointer.rpartition("/")[2]: f"{p.detail}" for p in error.errors}
     return page(

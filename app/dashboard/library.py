@@ -9,8 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.dashboard.render import Page, page
+from app.dashboard.render import Page, page, team
 from app.errors import NotFound, UnknownSlug
+from app.figures import OWN
 from app.measured import PREFIX, figure_of
 from app.recommend.sentences import MEASURED
 from app.vocabulary import Benchmark, Direction, Knowledge, TaskSlug
@@ -80,12 +81,15 @@ def evidence(
 def figure(request: Request, benchmark_id: str) -> Response:
     """One published figure among those measured alike; one measured here is shown by its validation."""
     if benchmark_id.startswith(PREFIX):
-        return RedirectResponse(f"/validations/{figure_of(benchmark_id).source.removeprefix(MEASURED)}", status_code=303)
+        return RedirectResponse(
+            f"/validations/{figure_of(benchmark_id, team(request)).source.removeprefix(MEASURED)}", status_code=303
+        )
     knowledge: Knowledge = request.app.state.knowledge
-    found = next((b for b in knowledge.benchmarks if b.id == benchmark_id), None)
+    own = figure_of(benchmark_id, team(request)) if benchmark_id.startswith(OWN) else None
+    found = own or next((b for b in knowledge.benchmarks if b.id == benchmark_id), None)
     if found is None:
         raise NotFound(f"no figure has the id {benchmark_id!r}")
-    alike = [b for b in knowledge.benchmarks if _yardstick(b) == _yardstick(found)]
+    alike = [b for b in knowledge.benchmarks if _yardstick(b) == _yardstick(found)] + ([own] if own else [])
     return page(request, "figure.html", it=found, groups=yardsticks(alike, knowledge))
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import db
 from app.answers import answered, ask, keep
-from app.dashboard import estimates, forms, library, record, watching
+from app.answers import page as given
+from app.dashboard import estimates, forms, library, record, sign_in, watching
 from app.dashboard import fields as form_fields
 from app.dashboard.answer import MapQuery, answer_chart, answer_page, map_picture, why_not_page
 from app.dashboard.charts import alone
-from app.dashboard.render import HEADERS, Page, asset, page, typed
+from app.dashboard.render import HEADERS, Page, advisor, asset, page, team, typed
 from app.errors import AdvisorError, NotFound
-from app.tables import RecommendationRow
-from app.vocabulary import DataType, Knowledge, Recommendation
+from app.vocabulary import DataType, Knowledge
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 Typed = Annotated[dict[str, str], Depends(typed)]
@@ -32,6 +30,7 @@ def install(app: FastAPI) -> None:
     app.include_router(record.router)
     app.include_router(watching.router)
     app.include_router(estimates.router)
+    app.include_router(sign_in.router)
     app.add_api_route("/static/{digest}/{name}", asset, include_in_schema=False)
 
 
@@ -46,14 +45,14 @@ def ask_submit(request: Request, fields: Typed) -> Response:
     """Asks, keeps the answer and goes to its page; a task that cannot be used comes back with what would be right."""
     state = request.app.state
     try:
-        found = ask(forms.read_task(fields), state.knowledge, state.advisors.now())
+        found = ask(forms.read_task(fields), state.knowledge, advisor(request))
     except forms.Complaints as complaints:
         return _form(request, fields, complaints)
     except AdvisorError as error:
         if error.status >= 500:
             raise
         return _form(request, fields, forms.complaints_of(error.errors, error.detail))
-    keep(found, found.model_dump_json())
+    keep(found, found.model_dump_json(), team(request))
     return RedirectResponse(f"/recommendations/{found.id}", status_code=303)
 
 
@@ -81,10 +80,8 @@ def _tasks_by_type(knowledge: Knowledge) -> dict[str, list[tuple[str, str]]]:
 @router.get("/recommendations")
 def answers(request: Request) -> Response:
     """The answers given, newest first."""
-    table = RecommendationRow
-    with db.reading() as session:
-        rows = list(session.scalars(sa.select(table).order_by(table.created_at.desc(), table.id.desc()).limit(LISTED)))
-    return page(request, "recommendations.html", listed=[Recommendation.model_validate_json(row.body) for row in rows])
+    found, _ = given(LISTED, None, team(request))
+    return page(request, "recommendations.html", listed=[one for _, one in found])
 
 
 @router.get("/recommendations/{recommendation_id}")
@@ -96,7 +93,7 @@ def answer(request: Request, recommendation_id: str, drawn: MapQuery) -> Respons
 @router.get("/recommendations/{recommendation_id}/chart.svg")
 def chart(request: Request, recommendation_id: str) -> Response:
     """The ranking as a picture to embed."""
-    svg = answer_chart(answered(recommendation_id), request.app.state.knowledge)
+    svg = answer_chart(answered(recommendation_id, team(request)), request.app.state.knowledge)
     if svg is None:
         raise NotFound("this answer ranks nothing, so there is no picture of it")
     return picture(alone(svg))
@@ -105,7 +102,7 @@ def chart(request: Request, recommendation_id: str) -> Response:
 @router.get("/recommendations/{recommendation_id}/map.svg")
 def winners(request: Request, recommendation_id: str, drawn: MapQuery) -> Response:
     """The map of winners as a picture to embed."""
-    return picture(map_picture(answered(recommendation_id), drawn, request.app.state.advisors.now()))
+    return picture(map_picture(answered(recommendation_id, team(request)), drawn, advisor(request)))
 
 
 @router.get("/recommendations/{recommendation_id}/why-not")

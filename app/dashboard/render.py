@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from app.access import is_foreign
 from app.dashboard import charts, text
 from app.errors import AdvisorError, NotFound, field_problem
+from app.recommend import Advisor
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -67,9 +68,20 @@ def environment() -> Environment:
     return made
 
 
+def team(request: Request) -> str | None:
+    """Whose things the caller sees."""
+    return request.state.key.team  # type: ignore[no-any-return]
+
+
+def advisor(request: Request) -> Advisor:
+    """The advisor that knows the caller's own figures."""
+    return request.app.state.advisors.now(team(request))  # type: ignore[no-any-return]
+
+
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A template with the knowledge at hand."""
-    html = environment().get_template(template).render(knowledge=request.app.state.knowledge, path=request.url.path, **context)
+    shown = {"knowledge": request.app.state.knowledge, "path": request.url.path, "team": team(request)}
+    html = environment().get_template(template).render(**shown, **context)
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 
 

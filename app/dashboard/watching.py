@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from app.answers import ask
 from app.dashboard.answer import answer_page
 from app.dashboard.charts import Bar, Series, curves, intervals
-from app.dashboard.render import Page, page, typed
+from app.dashboard.render import Page, advisor, page, team, typed
 from app.dashboard.text import number
 from app.errors import Conflict, Unprocessable
 from app.validations import store
@@ -37,17 +37,16 @@ QUIET = ("progress", "samples", "checkpoint", "metric", "verdict")
 @router.get("")
 def listing(request: Request) -> Response:
     """The validations, newest first."""
-    items, _ = store.page(LISTED, None)
+    items, _ = store.page(LISTED, None, team(request))
     return page(request, "validations.html", items=items)
 
 
 @router.post("")
 def create(request: Request, fields: Typed) -> Response:
     """Queues a validation of an answer and goes to its page; one that cannot be planned goes back to the answer, saying why."""
-    state = request.app.state
 
     def advise(task: Task) -> Recommendation:
-        return ask(task, state.knowledge, state.advisors.now())
+        return ask(task, request.app.state.knowledge, advisor(request))
 
     asked = fields.get("recommendation_id", "")
     body = {
@@ -58,7 +57,7 @@ def create(request: Request, fields: Typed) -> Response:
         "seed": fields.get("seed", "").strip() or 0,
     }
     try:
-        made, _ = store.create(ValidationRequest.model_validate(body), advise)
+        made, _ = store.create(ValidationRequest.model_validate(body), advise, None, team(request))
     except ValidationError as error:
         wrong = {_field(e["loc"]): e["msg"] for e in error.errors()}
     except Unprocessable as error:
@@ -76,24 +75,24 @@ def _field(path: Sequence[Any]) -> str:
 @router.get("/{validation_id}")
 def watch(request: Request, validation_id: str) -> Response:
     """State, curves, samples and verdict; the script swaps the live parts, without it the page reloads itself."""
-    return page(request, "validation.html", **context_of(store.get(validation_id)))
+    return page(request, "validation.html", **context_of(store.get(validation_id, team(request)), team(request)))
 
 
 @router.post("/{validation_id}/cancel")
-def cancel(validation_id: str, _: Typed) -> Response:
+def cancel(request: Request, validation_id: str, _: Typed) -> Response:
     """Stops it, and shows it stopping. One that has ended in the meantime is shown as it ended."""
     with contextlib.suppress(Conflict):
-        store.cancel(validation_id)
+        store.cancel(validation_id, team(request))
     return RedirectResponse(f"/validations/{validation_id}", status_code=303)
 
 
 # ------------------------------------------------------------------ what is drawn
 
 
-def context_of(it: Validation) -> dict[str, Any]:
+def context_of(it: Validation, team: str | None = None) -> dict[str, Any]:
     """The names validation.html uses."""
     events = [{**e, "type": e["type"].removeprefix("validation.")} for e in store.events(it.id, 0, MOST_EVENTS)]
-    artifacts = store.artifacts(it.id)
+    artifacts = store.artifacts(it.id, team)
     verdict = (it.report or {}).get("verdict")
     return {
         "it": it,

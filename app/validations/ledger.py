@@ -124,26 +124,30 @@ def _hardware(told: Mapping[str, Any], gpus: Mapping[str, Gpu]) -> tuple[Gpu | N
 # ------------------------------------------------------------------ reading
 
 
-def pairs() -> Sequence[Pair]:
-    """The newest pairs, as estimates are corrected by them."""
+def pairs(team: str | None = None) -> Sequence[Pair]:
+    """The newest pairs of a team, as estimates are corrected by them."""
     columns = (LedgerRow.quantity, LedgerRow.hardware, LedgerRow.predicted, LedgerRow.measured)
     with db.reading() as session:
-        found: Any = session.execute(sa.select(*columns).order_by(LedgerRow.created_at.desc()).limit(MOST)).all()
+        found: Any = session.execute(sa.select(*columns).where(_of(team)).order_by(LedgerRow.created_at.desc()).limit(MOST)).all()
     return tuple(found)
 
 
 def page(
-    limit: int, where: Mapping[str, str | None], after: tuple[float, str] | None = None
+    limit: int, where: Mapping[str, str | None], after: tuple[float, str] | None = None, team: str | None = None
 ) -> tuple[list[LedgerPair], tuple[float, str] | None]:
-    """Newest first, and the place to go on from; None on the last page. `where` are columns and the value they must have."""
+    """A team's own, newest first, and the place to go on from; None on the last page. `where` are columns and the value they must have."""
     newest = sa.select(LedgerRow).order_by(LedgerRow.created_at.desc(), LedgerRow.id.desc())
-    newest = newest.filter_by(**{name: value for name, value in where.items() if value is not None})
+    newest = newest.where(_of(team)).filter_by(**{name: value for name, value in where.items() if value is not None})
     if after is not None:
         newest = newest.where(sa.tuple_(LedgerRow.created_at, LedgerRow.id) < sa.tuple_(*map(sa.literal, after)))
     with db.reading() as session:
         found = list(session.execute(newest.limit(limit + 1)).scalars())
     more = (found[limit - 1].created_at, found[limit - 1].id) if len(found) > limit else None
     return [_shown(row) for row in found[:limit]], more
+
+
+def _of(team: str | None) -> sa.ColumnElement[bool]:
+    return LedgerRow.team.is_(None) if team is None else LedgerRow.team == team
 
 
 def _shown(row: LedgerRow) -> LedgerPair:
