@@ -28,6 +28,7 @@ RACES = {
     "wavegan": ("audio-waveform", "spoken-characters"),
     "hifi-gan": ("audio-vocoder", "spoken-characters"),
     "ctgan": ("tabular", "rand-health"),
+    "mocogan": ("video", "moving-digits"),
     "sngan": ("class-conditional-image", "mnist-5k"),
     "cgan": ("class-conditional-image", "mnist-5k"),
     "acgan": ("class-conditional-image", "mnist-5k"),

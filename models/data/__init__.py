@@ -27,6 +27,7 @@ READERS = {
     "audio": "models.data.audio",
     "table": "models.data.table",
     "point-cloud": "models.data.points",
+    "video": "models.data.video",
 }
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
 

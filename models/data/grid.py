@@ -12,10 +12,13 @@ from torch import Tensor
 GAP = 2
 
 
-def grid(images: Tensor, path: Path) -> None:
-    """Writes uint8 NxCxHxW (C 1 or 3) as a square grid; small images are enlarged by a whole factor to 64 pixels at least."""
+def grid(images: Tensor, path: Path, columns: int | None = None) -> None:
+    """Writes uint8 NxCxHxW (C 1 or 3) as a grid, square unless `columns` says how many stand in a row.
+
+    Small images are enlarged by a whole factor to 64 pixels at least.
+    """
     n, channels, height, width = images.shape
-    columns = math.ceil(math.sqrt(n))
+    columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     canvas = torch.full((channels, rows * (height + GAP) + GAP, columns * (width + GAP) + GAP), 255, dtype=torch.uint8)
     for i, image in enumerate(images.cpu()):

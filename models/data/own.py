@@ -45,7 +45,7 @@ def parts(whole: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Any]:
     return {"fields": fields, "streams": (tuple(fields),), "reference": reference, "reference_held_out": len(held) > 0}
 
 
-def array(path: Path, name: str, dimensions: int) -> np.ndarray:
+def array(path: Path, name: str, dimensions: int | tuple[int, ...]) -> np.ndarray:
     """The array of this name, or the first, of an npz file. Raises BadData for another shape, or more bytes than fit in memory;
     nothing is unpickled."""
     try:
@@ -56,8 +56,10 @@ def array(path: Path, name: str, dimensions: int) -> np.ndarray:
             found: np.ndarray = arrays[name if name in arrays else arrays.files[0]]
     except (OSError, ValueError, IndexError, zipfile.BadZipFile) as error:
         raise BadData(f"{path.name} cannot be read as npz: {error}") from error
-    if found.ndim != dimensions or not len(found) or found.dtype.kind not in "buif" or not np.isfinite(found).all():
+    wanted = dimensions if isinstance(dimensions, tuple) else (dimensions,)
+    if found.ndim not in wanted or not len(found) or found.dtype.kind not in "buif" or not np.isfinite(found).all():
         raise BadData(
-            f"{name} in {path.name} is {found.dtype} of shape {found.shape}, wanted are numbers in {dimensions} dimensions"
+            f"{name} in {path.name} is {found.dtype} of shape {found.shape}, wanted are numbers in "
+            f"{' or '.join(map(str, wanted))} dimensions"
         )
     return found

@@ -16,6 +16,7 @@ METRICS = {
     "kid_efflite0_112": ("models.metrics.kid", "KidEffLite0", ("image", "image-unpaired")),
     "kid_by_class_efflite0_112": ("models.metrics.by_class", "KidByClass", ("image",)),
     "kid_inception": ("models.metrics.kid", "KidInception", ("image",)),
+    "kid_motion_efflite0_64": ("models.metrics.video", "KidMotion", ("video",)),
     "fid2k_efflite0_112": ("models.metrics.frechet", "FidEffLite0", ("image",)),
     "fid2k_inception": ("models.metrics.frechet", "FidInception", ("image",)),
     "precision_k3_efflite0_112": ("models.metrics.manifold", "Precision", ("image",)),

@@ -21,7 +21,7 @@ STAGES = (0, 2, 4, 10, 15)
 
 
 class EffLite0(nn.Module):
-    """uint8 NxCxHxW (C 1 or 3) -> float Nx1280: features before the classifier, averaged over space, of images resized to 112 px."""
+    """uint8 NxCxHxW (C 1 or 3) -> float Nx1280: features before the classifier, averaged over space, of images resized to `side`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,8 +42,8 @@ class EffLite0(nn.Module):
         """The network with the weights of its package."""
         return cls()
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        x = self._stem(pixels)
+    def forward(self, pixels: Tensor, side: int = SIDE) -> Tensor:
+        x = self._stem(pixels, side)
         for block in self.blocks:
             x = block(x)
         features: Tensor = torch.nn.functional.relu6(self.head(x)).mean((2, 3))

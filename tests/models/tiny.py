@@ -44,6 +44,7 @@ BY_TASK: dict[str, dict[str, Any]] = {
     "audio-vocoder": {"dataset": "spoken-characters", "length": 1024},
     "point-cloud": {"dataset": "digits-points", "length": 32},
     "tabular": {"dataset": "rand-health", "samples": 300},
+    "video": {"dataset": "moving-digits", "resolution": 8, "channels": 1, "length": 4},
 }
 """The smallest real data of each task."""
 OWN: dict[str, dict[str, Any]] = {
