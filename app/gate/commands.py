@@ -115,6 +115,7 @@ def update(
     checked = {one.id: one for one in before.validations} if before else {}
     checked |= {one.id: one for report in validation or () for one in _validation(report)}
     made = lock_of(asked.task, asked.limit, answer, advisor, _today(), list(checked.values()))
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render(made), encoding="utf-8")
     sys.stdout.write(f"{path}: {made.choice.name if made.choice else f'no recommendation. {made.abstained_reason}'}\n")
     for pointer, old, new in differences(before, made) if before else ():
@@ -152,8 +153,8 @@ def diff(old: Annotated[Path, typer.Argument()], new: Annotated[Path, typer.Argu
     from app.gate.lock import differences
     from app.gate.lock import read as read_lock
 
-    for pointer, before, after in differences(read_lock(old), read_lock(new)):
-        sys.stdout.write(_line(pointer, before, after) + "\n")
+    lines = [_line(*difference) for difference in differences(read_lock(old), read_lock(new))]
+    sys.stdout.write("".join(f"{line}\n" for line in lines) or "no difference\n")
 
 
 def _decide(task: Any, policy: Sequence[Path]) -> tuple[Any, Any]:

@@ -125,8 +125,10 @@ def _policy(locked: str | None, candidate: Candidate | None, limit: Limit, advis
         return Finding(check, Kind.POLICY, state, text, f"/policy/{field}")  # type: ignore[arg-type]
 
     if limit.licence is not None:
-        ok = card.licence in _ENOUGH[limit.licence]
-        text = f"The code of {card.name} is {card.code_licence or 'of unknown licence'}: {card.licence}; {limit.licence} is asked for."
+        own = card.slug in advisor.knowledge.trainable
+        text = f"The reference code of {card.name} is {card.code_licence or 'of unknown licence'} ({card.licence}); "
+        text += f"{limit.licence} is asked for" + ("; our own network of it is Apache-2.0." if own else ".")
+        ok = own or card.licence in _ENOUGH[limit.licence]
         yield held("policy.licence", ok, text, "licence")
     if limit.allow:
         yield held("policy.allow", locked in limit.allow, f"{locked} must be one of {', '.join(limit.allow)}.", "allow")

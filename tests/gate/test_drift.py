@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.gate.words import COUNT, Drift, Finding, Kind, Report, RunnerUp, Stamp, Validated
-from tests.gate.decided import TASK, TODAY, forged, locked, report, written
+from tests.gate.decided import TASK, TODAY, advisor, forged, locked, report, written
 
 
 def failed(found: Report) -> set[str]:
@@ -124,7 +124,9 @@ def test_a_licence_that_does_not_allow_what_is_asked_breaks_the_policy(tmp_path:
     path = written(tmp_path, licence="permissive")
     lock = locked(path)
     assert lock.choice is not None
-    choice = lock.choice.model_copy(update={"architecture": "stylegan2-ada"})
+    it = advisor().knowledge
+    closed = next(s for s, a in it.architectures.items() if a.licence == "non-commercial" and s not in it.trainable)
+    choice = lock.choice.model_copy(update={"architecture": closed})
     found = report(forged(lock, choice=choice), path)
     assert "policy.licence" in failed(found)
     assert found.code(COUNT) == 3
