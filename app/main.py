@@ -26,6 +26,7 @@ from app.api import (
     validations,
 )
 from app.api.door import Door
+from app.api.idempotency import Idempotency
 from app.api.middleware import Edge
 from app.dashboard import pages
 from app.knowledge.load import load
@@ -73,6 +74,7 @@ def create_app() -> FastAPI:
     pages.install(app)
     app.state.access = Access()
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
+    app.add_middleware(Idempotency, max_body_bytes=settings().max_body_bytes)
     app.add_middleware(Door, access=app.state.access)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
     return app

@@ -10,16 +10,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request, Response
 
 from app.answers import answered, why_not, winner_map
-from app.dashboard.charts import Bar, intervals
 from app.dashboard.forms import query_of
 from app.dashboard.maps import STYLE, drawn, legend_of
+from app.dashboard.pictures import answer_chart, axis_of, frontier_chart, metric_name, room_gb
 from app.dashboard.render import advisor, page, team
-from app.dashboard.text import number
 from app.errors import Unprocessable
 from app.recommend import Advisor
 from app.recommend.winners import COLUMNS, MOST, ROWS
 from app.validations.known import datasets, fitting, trainable
-from app.vocabulary import Candidate, Direction, Excluded, Knowledge, MapField, Recommendation
+from app.vocabulary import Excluded, Knowledge, MapField, Recommendation
 
 
 @dataclass(frozen=True)
@@ -127,46 +126,18 @@ def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
     by_rule: dict[str, list[Excluded]] = defaultdict(list)
     for excluded in answer.excluded:
         by_rule[excluded.rule_id].append(excluded)
-    gpu = knowledge.gpus.get(answer.task.budget.gpu or "")
     return {
         "answer": answer,
         "first": answer.candidates[0] if answer.candidates else None,
         "chart": answer_chart(answer, knowledge),
+        "frontier": frontier_chart(answer, knowledge),
         "axis": axis_of(answer.candidates[0], knowledge) if answer.candidates else "",
         "metric": metric_name(answer.candidates[0], knowledge) if answer.candidates else "",
         "why": max(answer.candidates[0].reasons, key=lambda r: r.effect or 0.0, default=None) if answer.candidates else None,
         "excluded": sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0])),
-        "room_bytes": (answer.task.budget.memory_gb or (gpu.memory_gb if gpu else 0)) * 1e9 or None,
+        "room_bytes": (room_gb(answer, knowledge) or 0) * 1e9 or None,
         **behind_of(knowledge),
         "again": query_of(answer.task, answer.assumptions),
         "others": [a.slug for a in knowledge.architectures.values() if answer.task.task in a.tasks],
         "stale": (answer.knowledge.sha256, answer.knowledge.policies or "") != (knowledge.sha256, knowledge.policies),
     }
-
-
-def answer_chart(answer: Recommendation, knowledge: Knowledge) -> str | None:
-    """The candidates of the first one's yardstick as intervals; None where no candidate has a figure to expect."""
-    shown = [c for c in answer.candidates if c.quality.yardstick == answer.candidates[0].quality.yardstick]
-    bars = [
-        Bar(f"{c.rank}  {c.name}", c.quality.expected, c.quality.low, c.quality.high)
-        for c in shown
-        if c.quality.expected is not None and c.quality.low is not None and c.quality.high is not None
-    ]
-    if not bars:
-        return None
-    said = "; ".join(f"{b.label} {number(b.expected)}, {number(b.low)} to {number(b.high)}" for b in bars)
-    return intervals(
-        bars, title="Expected figure of each candidate with its 80 % interval", desc=f"{axis_of(shown[0], knowledge)}. {said}."
-    )
-
-
-def metric_name(first: Candidate, knowledge: Knowledge) -> str:
-    known = knowledge.metrics.get(first.quality.metric)
-    return known.name if known else first.quality.metric
-
-
-def axis_of(first: Candidate, knowledge: Knowledge) -> str:
-    """Metric, the yardstick and the metric's direction."""
-    known = knowledge.metrics.get(first.quality.metric)
-    way = "" if known is None else ", lower is better" if known.direction is Direction.MIN else ", higher is better"
-    return f"{metric_name(first, knowledge)} on {first.quality.yardstick}{way}"

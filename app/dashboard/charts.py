@@ -19,7 +19,8 @@ PALETTE = 4
 
 _ALONE = """<style>svg{font:13px system-ui,sans-serif;color:#1b1f23;background:#fff}.t{fill:currentColor}.m{fill:#5b6570}
 .g{stroke:#dde1e5}.i{stroke:#0a6b8a;stroke-width:3;stroke-linecap:round}.p{fill:#0a6b8a}.r1 .t{font-weight:600}
-@media(prefers-color-scheme:dark){svg{color:#e6e8ea;background:#14171a}.m{fill:#9aa4ae}.g{stroke:#333a41}.i{stroke:#6cc3e0}.p{fill:#6cc3e0}}
+.thin{stroke-width:1.5;opacity:.5}.on{fill:#fff;font-weight:600}.mark-line,.edge{stroke:#5b6570;stroke-dasharray:3 3}
+@media(prefers-color-scheme:dark){svg{color:#e6e8ea;background:#14171a}.m{fill:#9aa4ae}.g{stroke:#333a41}.i{stroke:#6cc3e0}.p{fill:#6cc3e0}.on{fill:#14171a}.mark-line,.edge{stroke:#9aa4ae}}
 </style>"""
 
 
@@ -80,7 +81,7 @@ def intervals(bars: Sequence[Bar], *, title: str, desc: str, marks: Sequence[flo
 
     height = ROW * len(bars) + AXIS
     out = [opening("intervals", height, title, desc)]
-    for tick in _apart(scale):
+    for tick in apart(scale):
         out.append(f'<line class="g" x1="{x(tick)}" x2="{x(tick)}" y1="0" y2="{height - AXIS + 4}"/>')
         out.append(f'<text class="m" x="{x(tick)}" y="{height - 8}" text-anchor="middle">{number(tick)}</text>')
     out += [f'<line class="mark-line" x1="{x(m)}" x2="{x(m)}" y1="22" y2="{height - AXIS + 4}"/>' for m in marks]
@@ -99,7 +100,7 @@ def _cut(label: str, most: int = 27) -> str:
     return label if len(label) <= most else label[: most - 1].rstrip() + "…"
 
 
-def _apart(scale: Scale, least: float = 0.12) -> list[float]:
+def apart(scale: Scale, least: float = 0.12) -> list[float]:
     """Ticks whose labels do not touch, nor leave the picture."""
     kept: list[float] = []
     for tick in scale.ticks():
@@ -140,7 +141,7 @@ def curves(series: Sequence[Series], *, title: str, desc: str, height: int = 200
         out.append(f'<text class="m" x="0" y="{y - 3:.1f}">{number(tick)}</text>')
     out += [
         f'<text class="m" x="{100 * across(tick):.2f}%" y="{height - 6}" text-anchor="middle">{number(tick)}</text>'
-        for tick in _apart(across)
+        for tick in apart(across)
     ]
     out.append(f'<svg x="0" y="8" width="100%" height="{inner}" viewBox="0 0 1000 {inner}" preserveAspectRatio="none">')
     for place, line in enumerate(series):

@@ -10,12 +10,11 @@ from fastapi.responses import RedirectResponse
 
 from app.answers import answered, ask, keep
 from app.answers import page as given
-from app.dashboard import estimates, forms, library, record, sign_in, watching
+from app.dashboard import compare, embeds, estimates, forms, library, record, sign_in, watching
 from app.dashboard import fields as form_fields
-from app.dashboard.answer import MapQuery, answer_chart, answer_page, map_picture, why_not_page
-from app.dashboard.charts import alone
-from app.dashboard.render import HEADERS, Page, advisor, asset, page, team, typed
-from app.errors import AdvisorError, NotFound
+from app.dashboard.answer import MapQuery, answer_page, map_picture, why_not_page
+from app.dashboard.render import Page, advisor, asset, page, picture, team, typed
+from app.errors import AdvisorError
 from app.vocabulary import DataType, Knowledge
 
 router = APIRouter(route_class=Page, include_in_schema=False)
@@ -30,6 +29,8 @@ def install(app: FastAPI) -> None:
     app.include_router(record.router)
     app.include_router(watching.router)
     app.include_router(estimates.router)
+    app.include_router(compare.router)
+    app.include_router(embeds.router)
     app.include_router(sign_in.router)
     app.add_api_route("/static/{digest}/{name}", asset, include_in_schema=False)
 
@@ -90,15 +91,6 @@ def answer(request: Request, recommendation_id: str, drawn: MapQuery) -> Respons
     return answer_page(request, recommendation_id, {}, {}, drawn)
 
 
-@router.get("/recommendations/{recommendation_id}/chart.svg")
-def chart(request: Request, recommendation_id: str) -> Response:
-    """The ranking as a picture to embed."""
-    svg = answer_chart(answered(recommendation_id, team(request)), request.app.state.knowledge)
-    if svg is None:
-        raise NotFound("this answer ranks nothing, so there is no picture of it")
-    return picture(alone(svg))
-
-
 @router.get("/recommendations/{recommendation_id}/map.svg")
 def winners(request: Request, recommendation_id: str, drawn: MapQuery) -> Response:
     """The map of winners as a picture to embed."""
@@ -109,8 +101,3 @@ def winners(request: Request, recommendation_id: str, drawn: MapQuery) -> Respon
 def why_not(request: Request, recommendation_id: str, architecture: Annotated[str, Query(max_length=64)] = "") -> Response:
     """Why an architecture is not the first choice."""
     return why_not_page(request, recommendation_id, architecture)
-
-
-def picture(svg: str) -> Response:
-    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
-    return Response(svg, media_type="image/svg+xml", headers=HEADERS | policy)

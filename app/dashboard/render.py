@@ -85,6 +85,12 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 
 
+def picture(svg: str) -> Response:
+    """An SVG file that may do nothing but be looked at."""
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+    return Response(svg, media_type="image/svg+xml", headers=HEADERS | policy)
+
+
 async def typed(request: Request) -> dict[str, str]:
     """The fields of an urlencoded form, values of one name joined by commas. Raises HTTPException for one sent by another site."""
     if is_foreign(request.headers):

@@ -230,11 +230,14 @@ def _quadratic(base: scipy.sparse.csr_matrix, slope: scipy.sparse.csr_matrix, co
 
 
 def _places(task: TaskMetric, figures: Figures, fitted: Array, rows: Index, knowledge: Knowledge) -> tuple[Place, ...]:
-    """The cells of the first of the task's metrics that has one with three architectures, best furnished first."""
+    """The cells of the first of the task's metrics that has one with three architectures, best furnished first.
+
+    What somebody reports in a thread counts as a figure, but is no yardstick that a reader could measure on.
+    """
     for metric in task.metrics:
         cells: dict[int, list[int]] = {}
         for i in rows:
-            if figures.rows[i].metric == metric:
+            if figures.rows[i].metric == metric and "#" not in figures.rows[i].source:
                 cells.setdefault(int(figures.cell[i]), []).append(int(i))
         places = []
         for members in cells.values():
