@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -149,15 +149,18 @@ class AskedRow(Table):
     __table_args__ = (Index("recommendation_teams_by_time", "team", "created_at", "recommendation_id"),)
 
 
-class IdempotencyKey(Table):
-    """The first answer to a POST, replayed for its key."""
+class ReplayRow(Table):
+    """The first answer to a request with an Idempotency-Key."""
 
-    __tablename__ = "idempotency_keys"
-    route: Mapped[str] = mapped_column(String(64), primary_key=True)
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    body_sha256: Mapped[str] = mapped_column(String(64))
-    resource_id: Mapped[str] = mapped_column(String(64))
+    __tablename__ = "replays"
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Digest of team, route and key."""
+    request_sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[float] = mapped_column(Float, index=True)
+    status: Mapped[int | None] = mapped_column(Integer)
+    """Null while the first request is at work."""
+    headers: Mapped[dict[str, str]] = mapped_column(JSON)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 # ------------------------------------------------------------------ validations
@@ -186,7 +189,15 @@ class ValidationRow(Table):
     cancel_requested_at: Mapped[float | None] = mapped_column(Float)
     progress: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    __table_args__ = (Index("validations_by_time", "created_at", "id"),)
+    needs_gpu: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    needs_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Device memory. A worker that has less, or no GPU where one is needed, never gets it."""
+    seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+    """What its runs may take, for those who wait behind it."""
+    __table_args__ = (
+        Index("validations_by_time", "created_at", "id"),
+        Index("validations_in_line", "outcome", "priority", "created_at", "id"),
+    )
 
 
 class EventRow(Table):
@@ -211,6 +222,8 @@ class WorkerRow(Table):
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int] = mapped_column(Integer)
     device: Mapped[str] = mapped_column(String(128))
+    gpu: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     started_at: Mapped[float] = mapped_column(Float)
     seen: Mapped[float] = mapped_column(Float)
     state: Mapped[str] = mapped_column(String(8))

@@ -14,10 +14,12 @@ from typing import Literal
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient
+from dbos._sys_db import SystemDatabase
 from sqlalchemy.orm import Session
 
 from app import db
 from app.settings import settings
+from app.tables import ValidationRow
 
 NAME = "gan-advisor"
 QUEUE = "validations"
@@ -83,10 +85,15 @@ def states(validation_ids: Sequence[str]) -> dict[str, Live]:
     return found
 
 
+def running() -> dict[str, Live]:
+    """What the executors hold."""
+    held = _client(db.engine()).list_workflows(status=["PENDING"], load_input=False, load_output=False)
+    return {w.workflow_id: Live("running", w.status, w.executor_id) for w in held}
+
+
 def holders() -> set[str]:
     """Executor ids that hold a running workflow."""
-    running = _client(db.engine()).list_workflows(status=["PENDING"], load_input=False, load_output=False)
-    return {w.executor_id for w in running if w.executor_id}
+    return {live.executor_id for live in running().values() if live.executor_id}
 
 
 def delete(validation_ids: Sequence[str]) -> None:
@@ -95,8 +102,9 @@ def delete(validation_ids: Sequence[str]) -> None:
         _client(db.engine()).delete_workflows(list(validation_ids))
 
 
-def work(executor_id: str, run: Callable[[str], None]) -> None:
-    """Makes this process an executor: `run(validation_id)` is called in a thread, one at a time. Returns at once.
+def work(executor_id: str, run: Callable[[str], None], gpu: bool, memory_bytes: int) -> None:
+    """Makes this process an executor: `run(validation_id)` is called in a thread, one at a time, for what the device can run.
+    Returns at once.
 
     The executor id must be new at each start: with a stable one a second worker takes over what the first still runs.
     """
@@ -115,12 +123,30 @@ def work(executor_id: str, run: Callable[[str], None]) -> None:
         }
     )
 
+    _pass_over(gpu, memory_bytes)
+
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_DISPATCHES)
     def validate(validation_id: str) -> None:
         run(validation_id)
 
     DBOS.listen_queues([QUEUE])
     DBOS.launch()
+
+
+def _pass_over(gpu: bool, memory_bytes: int) -> None:
+    """This process never claims what its device cannot run: the condition is part of the engine's one claiming statement.
+
+    A queue for each class of devices would do without the engine's private method, but a worker that listens to several takes
+    one from each at once, and the order between them would be lost.
+    """
+    if not callable(getattr(SystemDatabase, "_claim_gate", None)):
+        raise RuntimeError("this version of the engine cannot pass over what a device cannot run")
+
+    def gate(self: SystemDatabase, queue_name: str, partition_key: str | None) -> list[sa.ColumnElement[bool]]:
+        able = [ValidationRow.id == self.tables.workflow_status.c.workflow_uuid, ValidationRow.needs_bytes <= memory_bytes]
+        return [sa.exists().where(*able, *([] if gpu else [ValidationRow.needs_gpu.is_(False)]))]
+
+    SystemDatabase._claim_gate = gate  # type: ignore[method-assign]
 
 
 def requeue(executor_ids: Sequence[str]) -> None:

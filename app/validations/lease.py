@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import db
 from app.settings import settings
 from app.tables import WorkerRow
+from app.validations.devices import Device
 
 log = logging.getLogger("gan_advisor")
 
@@ -77,7 +78,7 @@ def vanished(executor_id: str) -> bool:
 class Lease:
     """Held from `start` until `release`. `on_lost` runs once, in a thread of the lease, and must end the process."""
 
-    def __init__(self, executor_id: str, device: str, on_lost: Callable[[], None]) -> None:
+    def __init__(self, executor_id: str, device: Device, on_lost: Callable[[], None]) -> None:
         self.executor_id = executor_id
         self.deadline_file = locks() / f"lease-{executor_id}"
         self._device, self._on_lost = device, on_lost
@@ -95,7 +96,8 @@ class Lease:
         with db.transaction() as session:
             now = db.now(session)
             row = {"executor_id": self.executor_id, "host": socket.gethostname()[:255], "pid": os.getpid()}
-            session.add(WorkerRow(**row, device=self._device, started_at=now, seen=now, state="live"))
+            has = {"device": self._device.name, "gpu": self._device.gpu, "memory_bytes": self._device.memory_bytes}
+            session.add(WorkerRow(**row, **has, started_at=now, seen=now, state="live"))
         if not self._renew():
             raise RuntimeError("the lease was lost as it began")
         threading.Thread(target=self._beat, name="lease-beat", daemon=True).start()

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.errors import FieldProblem, Unprocessable
 from app.settings import settings
+from app.validations.devices import needed
 from app.validations.known import dataset, defaults, on_cpu, tasks, trainable
 from app.vocabulary import Candidate, RecipeValue, Recommendation, ValidationRequest
 from models.contract import Recipe
@@ -67,6 +68,7 @@ def plan(request: ValidationRequest, recommendation: Recommendation, team: str |
         "seed": request.seed,
         "budget": {"max_seconds": total, "wall_seconds": 1.5 * total + 60 * len(runs)},
         "runs": runs,
+        "needs": needed(runs, request),
         "scaled": scaled,
     }
 

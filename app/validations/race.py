@@ -22,6 +22,7 @@ from app.settings import settings
 from app.tables import LedgerRow, Measurement
 from app.validations import ledger, record
 from app.validations.child import Child, report_of
+from app.validations.devices import Device
 from app.validations.lease import Lease
 from app.validations.record import Claim
 from app.validations.tail import Tail
@@ -56,8 +57,7 @@ class Drained(Exception):
 class Seat:
     """What a worker lends to the validation it runs. `leave` ends the process."""
 
-    device: str
-    environment: dict[str, str]
+    device: Device
     lease: Lease
     leave: Callable[[], None]
     draining: threading.Event = field(default_factory=threading.Event)
@@ -116,7 +116,7 @@ class Race:
         try:
             while child is None or (code := child.poll()) is None:
                 if child is None:  # until a predecessor's child, if it still dies, has let go of the folder
-                    child = seat.child = Child.start(run_dir, seat.lease.deadline_file, seat.environment)
+                    child = seat.child = Child.start(run_dir, seat.lease.deadline_file, dict(seat.device.environment))
                 if seat.draining.wait(LOOK_SECONDS):
                     raise Drained
                 if time.monotonic() > self._deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.answers import answered
-from app.errors import Conflict, FieldProblem, NotFound, Unprocessable
+from app.errors import Conflict, FieldProblem, NotFound, TooMany, Unprocessable
 from app.settings import settings
 from app.tables import EventRow, ValidationRow, WorkerRow
 from app.validations import engine, record
@@ -56,12 +57,11 @@ def create(
     The id is the key's digest, so the store itself settles which of two racing requests creates. Raises Unprocessable for
     what cannot be planned, and for a key that came with another body.
     """
-    body = request.model_dump(mode="json")
     validation_id = uuid.uuid4().hex if key is None else key_id(key, team)
     made = (key is None or not _exists(validation_id)) and _insert(validation_id, request, advise, team)
     with db.reading() as session:
         found = _row(session, validation_id, team)
-        if found.request != body:
+        if ValidationRequest.model_validate_json(json.dumps(found.request)) != request:
             detail = "this Idempotency-Key came with another body before"
             raise Unprocessable(detail, [FieldProblem(pointer="header:Idempotency-Key", code="key_reused", detail=detail)])
         return shown(session, [found])[0], not made
@@ -75,14 +75,13 @@ def key_id(key: str, team: str | None = None) -> str:
 def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team: str | None) -> bool:
     """False when a request with the same key was faster."""
     row: dict[str, Any] = {"id": validation_id, "team": team, "request": request.model_dump(mode="json")}
-    row |= {
-        "recommendation_id": request.recommendation_id,
-        "plan": plan_only(request, advise, team),
-        "progress": {},
-        "attempt": 0,
-    }
+    made = plan_only(request, advise, team)
+    needs = {"needs_gpu": made["needs"]["gpu"], "needs_bytes": made["needs"]["memory_bytes"]}
+    row |= {"recommendation_id": request.recommendation_id, "plan": made, "progress": {}, "attempt": 0}
+    row |= {**needs, "seconds": request.budget.max_seconds}
     engine.connect()
     with db.transaction() as session:
+        _check_quota(session, team)
         row |= {"created_at": db.now(session), "priority": _place(session, team)}
         if not db.insert_if_absent(session, ValidationRow, row):
             return False
@@ -189,6 +188,16 @@ def _place(session: Session, team: str | None) -> int:
     served = session.execute(sa.select(sa.func.min(ValidationRow.priority)).where(waiting)).scalar_one_or_none()
     last = session.execute(sa.select(sa.func.max(ValidationRow.priority)).where(waiting, _of(team))).scalar_one_or_none()
     return max(served or 1, (last or 0) + 1)
+
+
+def _check_quota(session: Session, team: str | None) -> None:
+    """Raises TooMany. Two that race may both come in: the limit keeps a flood out, it is no account."""
+    most = settings().max_queued
+    unfinished = sa.select(sa.func.count()).where(ValidationRow.outcome.is_(None), _of(team))
+    if most and session.execute(unfinished).scalar_one() >= most:
+        raise TooMany(
+            f"{most} of your validations are unfinished, which is the limit; come back when some have ended", retry_after=60
+        )
 
 
 def _recommendation(request: ValidationRequest, advise: Advise, team: str | None) -> Recommendation:

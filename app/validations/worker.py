@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -13,8 +12,8 @@ import time
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.errors import NotReady
-from app.settings import settings
 from app.validations import engine, record
+from app.validations.devices import GB, Device, here
 from app.validations.lease import Lease, locks, new_executor_id, take
 from app.validations.race import Drained, Race, Seat, patient
 from app.validations.reaper import Reaper
@@ -39,7 +38,7 @@ def work(*, with_parent: bool = False) -> None:
     slot = _slot(ending)
     if slot is None:
         return
-    worker = Worker(*slot)
+    worker = Worker(slot)
     try:
         worker.start()
     except DBAPIError as error:
@@ -52,18 +51,19 @@ def work(*, with_parent: bool = False) -> None:
 class Worker:
     """An executor of the engine with its lease."""
 
-    def __init__(self, device: str, environment: dict[str, str]) -> None:
+    def __init__(self, device: Device) -> None:
         self.executor_id = new_executor_id()
         lease = Lease(self.executor_id, device, self._leave)
-        self.seat = Seat(device, environment, lease, self._leave)
+        self.seat = Seat(device, lease, self._leave)
         self._busy, self._turn = threading.Event(), threading.Lock()
 
     def start(self) -> None:
         """Takes the lease, then offers itself to the engine."""
         self.seat.lease.start()
-        engine.work(self.executor_id, self.run)
+        device = self.seat.device
+        engine.work(self.executor_id, self.run, device.gpu, device.memory_bytes)
         Reaper(self.executor_id).start()
-        log.info("%s waits for work on %s", self.executor_id, self.seat.device)
+        log.info("%s waits for work on %s with %.1f GB", self.executor_id, device.name, device.memory_bytes / GB)
 
     def run(self, validation_id: str) -> None:
         """Called by the engine. Returns when the validation has ended or is no longer ours."""
@@ -72,7 +72,7 @@ class Worker:
                 _hold()
             self._busy.set()
         try:
-            held = patient(lambda: record.claim(validation_id, self.executor_id, self.seat.device))
+            held = patient(lambda: record.claim(validation_id, self.executor_id, self.seat.device.name))
             if held is not None:
                 log.info("%s starts, attempt %d", validation_id, held.attempt)
                 self._race(held)
@@ -138,31 +138,17 @@ def _end_with(parent: int, ending: threading.Event) -> None:
     ending.set()
 
 
-def devices() -> list[str]:
-    """The GPUs of this machine by name; empty where there is none."""
-    try:
-        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in listed.stdout.splitlines() if line.strip()]
-
-
-def _slot(ending: threading.Event) -> tuple[str, dict[str, str]] | None:
-    """(device, environment of the child) of a free slot of this machine; waits for one. None when told to end meanwhile."""
-    names = devices()
-    count = settings().slots or len(names) or max(1, settings().workers)
-    said = False
+def _slot(ending: threading.Event) -> Device | None:
+    """A free device of this machine; waits for one. None when told to end meanwhile."""
+    found, said = here(), False
     while not ending.is_set():
-        for index in range(count):
+        for index, device in enumerate(found):
             handle = take(locks() / f"slot-{os.uname().nodename}-{index}.lock")
             if handle is not None:
                 _KEPT.append(handle)
-                if names:
-                    return names[index % len(names)], {"CUDA_VISIBLE_DEVICES": str(index % len(names))}
-                return "cpu", {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count))}
+                return device
         if not said:
-            log.info("all %d slots of this machine are taken; waiting (GAN_ADVISOR_SLOTS)", count)
+            log.info("all %d slots of this machine are taken; waiting (GAN_ADVISOR_SLOTS)", len(found))
             said = True
         ending.wait(1.0)
     return None

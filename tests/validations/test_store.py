@@ -12,6 +12,7 @@ from app.errors import Conflict, NotFound, Unprocessable
 from app.settings import settings
 from app.tables import ValidationRow, WorkerRow
 from app.validations import engine, reaper, record, store
+from app.validations.devices import GB
 from app.vocabulary import Status
 from tests.validations import samples
 from tests.validations.conftest import ask
@@ -25,7 +26,15 @@ def rows() -> int:
 def register(executor_id: str, state: str = "live", age: float = 0.0) -> None:
     with db.transaction() as session:
         seen = db.now(session) - age
-        fields = {"host": "elsewhere", "pid": 1, "device": "cpu", "started_at": seen, "seen": seen, "state": state}
+        fields = {
+            "host": "elsewhere",
+            "pid": 1,
+            "device": "cpu",
+            "started_at": seen,
+            "seen": seen,
+            "state": state,
+            "memory_bytes": 8 * GB,
+        }
         session.add(WorkerRow(executor_id=executor_id, **fields))
 
 
