@@ -17,7 +17,7 @@ from app.errors import AdvisorError, TooLarge, UnsupportedMedia
 log = logging.getLogger("gan_advisor")
 REQUEST_ID = re.compile(rb"^[\x21-\x7e]{1,128}$")
 WITH_BODY = ("POST", "PUT", "PATCH")
-BYTES = ("/v1/datasets", "/v1/benchmarks")
+BYTES = ("/datasets", "/v1/datasets", "/v1/benchmarks")
 """Below these paths a body that is not JSON is a data set or a table, streamed to the disk and limited there."""
 
 

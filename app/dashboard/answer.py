@@ -102,7 +102,8 @@ def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, s
     ranked = [c.architecture for c in answer.candidates if c.architecture in trainable(task)]
     others = [s for s in trainable(task) if s in knowledge.architectures]
     runnable = list(dict.fromkeys([*ranked, *sorted(others, key=lambda s: (-(knowledge.architectures[s].year or 0), s))]))
-    sets = sorted(fitting(task), key=lambda s: _far(s, answer))
+    own = answer.task.data.dataset_id
+    sets = ([own] if own else []) + sorted(fitting(task), key=lambda s: _far(s, answer))
     defaults = {"dataset": sets[0] if sets else "", "max_seconds": "120", "seed": "0"}
     return {
         "runnable": runnable,

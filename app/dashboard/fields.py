@@ -47,6 +47,7 @@ DATA = (
         choices=tuple((v, v) for v in Pairing),
     ),
     Field("data.domain", "Domain", "a free word: faces, medical, art, speech"),
+    Field("data.dataset_id", "Your data set", "its id; what is left out above is read from it"),
 )
 LIMITS = (
     Field("budget.gpus", "How many GPUs"),

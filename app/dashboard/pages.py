@@ -10,10 +10,11 @@ from fastapi.responses import RedirectResponse
 
 from app.answers import answered, ask, keep
 from app.answers import page as given
-from app.dashboard import compare, embeds, estimates, forms, library, record, sign_in, watching
+from app.dashboard import compare, embeds, estimates, forms, library, record, sign_in, uploads, watching
 from app.dashboard import fields as form_fields
 from app.dashboard.answer import MapQuery, answer_page, map_picture, why_not_page
 from app.dashboard.render import Page, advisor, asset, page, picture, team, typed
+from app.datasets import described
 from app.errors import AdvisorError
 from app.vocabulary import DataType, Knowledge
 
@@ -31,6 +32,7 @@ def install(app: FastAPI) -> None:
     app.include_router(estimates.router)
     app.include_router(compare.router)
     app.include_router(embeds.router)
+    app.include_router(uploads.router)
     app.include_router(sign_in.router)
     app.add_api_route("/static/{digest}/{name}", asset, include_in_schema=False)
 
@@ -46,7 +48,7 @@ def ask_submit(request: Request, fields: Typed) -> Response:
     """Asks, keeps the answer and goes to its page; a task that cannot be used comes back with what would be right."""
     state = request.app.state
     try:
-        found = ask(forms.read_task(fields), state.knowledge, advisor(request))
+        found = ask(described(forms.read_task(fields), team(request)), state.knowledge, advisor(request))
     except forms.Complaints as complaints:
         return _form(request, fields, complaints)
     except AdvisorError as error:
