@@ -24,6 +24,7 @@ from app.knowledge import laws
 from app.knowledge.files import IDENTITY
 from app.recommend.evidence import PRIVATE
 from app.recommend.figures import publication
+from app.recommend.sentences import PRIVATE as PRIVATE_SOURCE
 from app.settings import settings
 from app.tables import BenchmarkRow, FiguresState
 from app.vocabulary import Benchmark, Knowledge, NewFigure, TakenFigures
@@ -32,7 +33,7 @@ OWN, MEAN = "own/", "own/mean/"
 """Of the ids; those of shipped figures have more parts, so the two never meet."""
 BEHIND = "own0"
 """Greater than the id of every own figure, and less than whatever comes behind them."""
-SOURCE = re.compile(r"own:[\w./-]{1,100}")
+SOURCE = re.compile(rf"{PRIVATE_SOURCE}[\w./-]{{1,100}}")
 """The source of a figure that was never published."""
 DATASET = "own-"
 """What the name of a data set begins with that the knowledge base does not have."""

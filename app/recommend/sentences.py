@@ -12,6 +12,8 @@ from app.vocabulary import Benchmark, Direction, Metric, Reason, TaskSlug
 
 MEASURED = "measured:"
 """What the source of a figure from our own runs begins with; the validation follows."""
+PRIVATE = "own:"
+"""What the source of a team's own figure begins with that was never published."""
 
 
 def said_of(figures: Figures, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
@@ -28,12 +30,12 @@ def said_of(figures: Figures, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
 
 
 def measured_here(rows: Sequence[Benchmark], metrics: Mapping[str, Metric]) -> dict[tuple[TaskSlug, str], tuple[Reason, ...]]:
-    """What our own runs say of each architecture on each task, the last few."""
+    """What our own runs and a team's own figures say of each architecture on each task, the last few."""
     found: dict[tuple[TaskSlug, str], tuple[Reason, ...]] = {}
-    runs: dict[tuple[str, str, str], list[Benchmark]] = defaultdict(list)
+    runs: dict[tuple[object, ...], list[Benchmark]] = defaultdict(list)
     for row in rows:
-        if row.source.startswith(MEASURED):
-            runs[row.source, row.metric, row.protocol].append(row)
+        if row.source.startswith((MEASURED, PRIVATE)):
+            runs[row.source, row.metric, row.protocol, row.dataset, row.resolution, row.train_samples].append(row)
     for alike in runs.values():
         for row in alike:
             metric = metrics.get(row.metric)
@@ -50,7 +52,7 @@ def measured_here(rows: Sequence[Benchmark], metrics: Mapping[str, Metric]) -> d
 
 
 _LAST = 2
-"""Own measurements named of one architecture."""
+"""Of these, named of one architecture."""
 
 
 def said(row: Benchmark, metric: str, place: int, count: int) -> str:

@@ -135,7 +135,7 @@ def pairs(team: str | None = None) -> Sequence[Pair]:
 def page(
     limit: int, where: Mapping[str, str | None], after: tuple[float, str] | None = None, team: str | None = None
 ) -> tuple[list[LedgerPair], tuple[float, str] | None]:
-    """A team's own, newest first, and the place to go on from; None on the last page. `where` are columns and the value they must have."""
+    """A team's own, newest first, and the place to go on from, None on the last page. `where`: columns and their values."""
     newest = sa.select(LedgerRow).order_by(LedgerRow.created_at.desc(), LedgerRow.id.desc())
     newest = newest.where(_of(team)).filter_by(**{name: value for name, value in where.items() if value is not None})
     if after is not None:
