@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 
@@ -21,6 +21,21 @@ class Word(BaseModel):
     """Base of every type here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_NUMBERS = ("int | None", "float | None", "<class 'int'>", "<class 'float'>")
+
+
+class Asked(Word):
+    """Base of what clients send: true and false are no numbers."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not any(isinstance(value, bool) for value in given.values()):
+            return given
+        numbers = {name for name, field in cls.model_fields.items() if str(field.annotation) in _NUMBERS}
+        return {name: str(value) if isinstance(value, bool) and name in numbers else value for name, value in given.items()}
 
 
 # ------------------------------------------------------------------ the task
@@ -78,7 +93,11 @@ class Pairing(StrEnum):
     UNPAIRED = "unpaired"
 
 
-class Data(Word):
+def _or_yes_no(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append({"type": "boolean"})
+
+
+class Data(Asked):
     """The data at hand. Only `type` is required; what is missing is assumed and echoed."""
 
     type: DataType
@@ -86,7 +105,7 @@ class Data(Word):
     channels: int | None = Field(None, ge=1, le=1024)
     samples: int | None = Field(None, ge=1, le=10**10, description="Training samples: images, rows, series, clips.")
     classes: int | None = Field(None, ge=1, le=10**6)
-    labels: Labels | None = None
+    labels: Labels | None = Field(None, json_schema_extra=_or_yes_no)
     pairing: Pairing | None = None
     domain: str | None = Field(None, max_length=64, description="Free word, such as faces, medical, art, speech.")
     length: int | None = Field(None, ge=1, le=10**8, description="Time steps, audio samples or tokens in one sample.")
@@ -99,7 +118,7 @@ class Data(Word):
         return {True: Labels.CLASS, False: Labels.NONE}[value] if isinstance(value, bool) else value
 
 
-class Limits(Word):
+class Limits(Asked):
     """What the user can spend; the field `budget` of a task."""
 
     gpu: str | None = Field(None, max_length=64, description="A name of GET /v1/gpus, such as `RTX 3090`.")
@@ -117,13 +136,13 @@ class LicenceNeed(StrEnum):
     PERMISSIVE = "permissive"
 
 
-class Constraints(Word):
+class Constraints(Asked):
     licence: LicenceNeed = LicenceNeed.ANY
     exclude: tuple[Slug, ...] = Field((), max_length=500)
     include: tuple[Slug, ...] = Field((), max_length=500, description="Consider these alone, when given.")
 
 
-class Priorities(Word):
+class Priorities(Asked):
     """Relative weights; only their ratios count."""
 
     quality: float = Field(1.0, ge=0, le=100, allow_inf_nan=False)
@@ -131,7 +150,7 @@ class Priorities(Word):
     stability: float = Field(0.3, ge=0, le=100, allow_inf_nan=False)
 
 
-class Task(Word):
+class Task(Asked):
     """What the user wants generated, from what data, within which limits."""
 
     task: TaskSlug | None = Field(None, description="Derived from the data when absent.")
@@ -275,7 +294,7 @@ class Benchmark(Word):
     notes: str | None = None
 
 
-class NewFigure(Word):
+class NewFigure(Asked):
     """A figure of a team's own; the fields of a Benchmark, without the id that it is given."""
 
     architecture: Slug
@@ -667,7 +686,7 @@ class Question(StrEnum):
     MORE_MEMORY = "more-memory"
 
 
-class EstimateRequest(Word):
+class EstimateRequest(Asked):
     """The body of POST /v1/estimates. Only `architecture` is required; what is missing is assumed and said."""
 
     architecture: str = Field(max_length=64, description="Slug, alias or name.")
@@ -918,11 +937,11 @@ class Progress(Word):
     eta_seconds: float | None
 
 
-class ValidationBudget(Word):
+class ValidationBudget(Asked):
     max_seconds: float = Field(gt=0, allow_inf_nan=False)
 
 
-class ValidationRequest(Word):
+class ValidationRequest(Asked):
     """The body of POST /v1/validations. Exactly one of recommendation_id and task is given."""
 
     recommendation_id: str | None = Field(None, max_length=64)
@@ -1054,7 +1073,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-class NewKey(Word):
+class NewKey(Asked):
     """A key of the caller's own team, to be made."""
 
     name: str = Field("", max_length=100, description="What it is for.")

@@ -14,7 +14,7 @@ from app.access import Key
 from app.api.deps import CallerDep, CursorQuery, LimitQuery
 from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor
 from app.errors import BadRequest, FieldProblem, Unprocessable
-from app.vocabulary import OwnDataset, Word
+from app.vocabulary import Asked, OwnDataset
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -24,7 +24,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class NewDataset(Word):
+class NewDataset(Asked):
     """Either `path`, or `filename` and `bytes` of an upload to come."""
 
     path: str | None = Field(None, max_length=4096, description="Inside a folder that the operator allows.")

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from app.api.wire import encode
 from app.errors import AdvisorError, BadRequest, NotReady, Problem, Unprocessable, field_problem
@@ -63,7 +64,8 @@ def install(app: FastAPI) -> None:
         known.title = HTTPStatus(error.status_code).phrase
         if error.status_code == 404:
             known.detail = f"there is no {request.url.path}; see /openapi.json for what there is"
-        return problem_response(known, request_id(request), dict(error.headers or {}))
+        headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else dict(error.headers or {})
+        return problem_response(known, request_id(request), headers)
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
@@ -71,6 +73,14 @@ def install(app: FastAPI) -> None:
         busy = isinstance(error, OperationalError) or isinstance(getattr(error, "orig", None), sqlite3.OperationalError)
         ours: AdvisorError = NotReady("the database does not answer", retry_after=5) if busy else AdvisorError("unexpected error")
         return problem_response(ours, request_id(request))
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be done with the resource of a path: the routes of one pattern are several, and the framework names the first."""
+    found = [r for r in request.app.routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE]
+    patterns = [r.path_format for r in found]
+    own = request.url.path if request.url.path in patterns else patterns[0] if patterns else ""
+    return sorted({m for r in found if r.path_format == own for m in r.methods or () if m != "HEAD"})
 
 
 def request_id(request: Request) -> str:
