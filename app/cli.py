@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -19,6 +19,9 @@ from app import errors
 from app.errors import AdvisorError, FieldProblem, LockUnreadable, Unprocessable, field_problem
 from app.gate import commands as gate
 from app.keys_cli import app as keys_app
+
+if TYPE_CHECKING:
+    from app.client import Client
 
 # Exit codes of `check` and `validate`.
 OK, OUR_ERROR, NOT_CONFIRMED, STALE, USAGE, TRY_LATER = 0, 1, 4, 5, 64, 75
@@ -132,23 +135,23 @@ def validate(
     raise typer.Exit(OK if outcome == "confirmed" else NOT_CONFIRMED)
 
 
-def follow(client: Any, body: dict[str, Any], out_dir: Path | None) -> str:
+def follow(client: Client, body: dict[str, Any], out_dir: Path | None) -> str:
     """Queues a validation, shows it until its end, fetches what it leaves; the verdict's outcome, or the final status."""
     from app.watch import Watcher
 
     made = client.validate(body)
-    out.print(f"validation {made['id']}", highlight=False)
+    out.print(f"validation {made.id}", highlight=False)
     with Watcher(out) as watcher:
-        done = client.wait(made["id"], watcher)
-    verdict = (done.get("report") or {}).get("verdict")
+        done = client.wait(made.id, watcher)
+    verdict = (done.report or {}).get("verdict")
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
         for name in ("samples.png", "curves.svg", "report.json"):
             if verdict:
-                (out_dir / name).write_bytes(client.download(made["id"], name))
+                (out_dir / name).write_bytes(client.download(made.id, name))
     if not verdict:
-        err.print(f"{done['status']}: {done['status_reason']}", highlight=False)
-        return str(done["status"])
+        err.print(f"{done.status}: {done.status_reason}", highlight=False)
+        return str(done.status)
     out.print(f"{verdict['outcome']}: {verdict['reason']}", highlight=False)
     return str(verdict["outcome"])
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from app.cli import follow, main_errors, out
 from app.settings import settings
-from app.vocabulary import Recommendation
 from app.watch import local_service, show_answer
 
 TASK = {
@@ -27,15 +26,15 @@ def demo() -> None:
     with local_service() as client:
         out.print(f"[bold]task[/bold] {TASK}", highlight=False)
         answer = client.recommend(TASK)
-        show_answer(out, Recommendation.model_validate(answer))
+        show_answer(out, answer)
         body = {
-            "recommendation_id": answer["id"],
+            "recommendation_id": answer.id,
             "architectures": RACED,
             "dataset": DATASET,
             "budget": {"max_seconds": settings().demo_seconds},
         }
         out.print(f"raced on {DATASET}: {' and '.join(RACED)}, which a CPU trains in this time", highlight=False)
-        folder = settings().data_dir / "demo" / answer["id"][:12]
+        folder = settings().data_dir / "demo" / answer.id[:12]
         outcome = follow(client, body, folder)
     out.print(f"took {time.monotonic() - started:.0f} s", highlight=False)
     sys.stdout.write(f"verdict: {outcome}  report: {Path(folder / 'report.json').absolute()}\n")
