@@ -983,6 +983,19 @@ class Validation(Word):
     links: dict[str, str]
 
 
+class Worker(Word):
+    """A worker process: where it runs, on what, and whether its lease holds."""
+
+    host: str
+    pid: int
+    device: str
+    memory_gb: float
+    state: Literal["live", "silent", "dead", "gone"] = Field(description="Silent ones lose their run; dead was declared, gone left.")
+    busy: bool
+    started_at: str
+    seen_at: str
+
+
 # ------------------------------------------------------------------ a data set, looked at
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from app.answers import answered, ask, keep
 from app.answers import page as given
-from app.dashboard import compare, embeds, estimates, forms, library, record, sign_in, uploads, watching
+from app.dashboard import compare, embeds, estimates, forms, library, queue, record, sign_in, uploads, watching
 from app.dashboard import fields as form_fields
 from app.dashboard.answer import MapQuery, answer_page, map_picture, why_not_page
 from app.dashboard.render import Page, advisor, asset, page, picture, team, typed
@@ -33,6 +33,7 @@ def install(app: FastAPI) -> None:
     app.include_router(compare.router)
     app.include_router(embeds.router)
     app.include_router(uploads.router)
+    app.include_router(queue.router)
     app.include_router(sign_in.router)
     app.add_api_route("/static/{digest}/{name}", asset, include_in_schema=False)
 

@@ -51,7 +51,8 @@ async def upload(request: Request) -> Response:
         if not files:
             detail = "choose a file or a folder first"
             raise Unprocessable(detail, [FieldProblem(pointer="#/files", code="missing", detail=detail)])
-        name, whole = files[0].filename or "", files[0].file
+        name = files[0].filename or ""
+        whole: IO[bytes] = files[0].file
         if len(files) > 1 or Path(name).suffix.lower() not in datasets.SUFFIXES:
             name, whole = f"{_folder(files)}.zip", await run_in_threadpool(_packed, files)
             stack.callback(whole.close)

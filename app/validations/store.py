@@ -109,6 +109,14 @@ def page(
         return shown(session, rows[:limit]), more
 
 
+def unfinished(most: int, team: str | None = None) -> list[Validation]:
+    """A team's own that have not ended, first in line first."""
+    order = (ValidationRow.priority, ValidationRow.created_at, ValidationRow.id)
+    query = sa.select(ValidationRow).where(_of(team), ValidationRow.outcome.is_(None)).order_by(*order).limit(most)
+    with db.reading() as session:
+        return shown(session, list(session.scalars(query)))
+
+
 def cancel(validation_id: str, team: str | None = None) -> tuple[Validation, bool]:
     """Asks to cancel: a queued one ends at once, a running one within seconds. True when it was canceled before.
 
