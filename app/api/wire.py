@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 import hmac
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -17,8 +15,10 @@ from pydantic import BaseModel
 
 from app.errors import FieldProblem, Unprocessable
 from app.settings import settings
+from app.sheets import lines_of
 
 MAX_LIMIT = 1000
+CSV = "text/csv; charset=utf-8"
 T = TypeVar("T")
 
 
@@ -73,39 +73,17 @@ def wants(request: Request, kind: str) -> bool:
 
 
 def csv_answer(request: Request, rows: Iterable[BaseModel], columns: Sequence[str], *, cache: str) -> Response:
-    """A table, one header line. A cell that a spreadsheet would run as a formula is prefixed with an apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
-    for row in rows:
-        body = row.model_dump(mode="json")
-        writer.writerow([_cell(body[column]) for column in columns])
-    content = out.getvalue().encode()
+    """A table with its entity tag."""
+    content = "".join(lines_of(rows, columns)).encode()
     own = {"ETag": etag(content), "Cache-Control": cache}
     if matches(request, own["ETag"]):
         return Response(status_code=304, headers=own)
-    return Response(content, headers=own, media_type="text/csv; charset=utf-8")
+    return Response(content, headers=own, media_type=CSV)
 
 
 def csv_stream(rows: Iterable[BaseModel], columns: Sequence[str]) -> Response:
     """A table that may be too long to hold, sent as it is read."""
-
-    def lines() -> Iterator[str]:
-        yield ",".join(columns) + "\r\n"
-        for row in rows:
-            out, body = io.StringIO(), row.model_dump(mode="json")
-            csv.writer(out, lineterminator="\r\n").writerow([_cell(body[column]) for column in columns])
-            yield out.getvalue()
-
-    return StreamingResponse(lines(), headers={"Cache-Control": "private, no-cache"}, media_type="text/csv; charset=utf-8")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return orjson.dumps(value).decode()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
+    return StreamingResponse(lines_of(rows, columns), headers={"Cache-Control": "private, no-cache"}, media_type=CSV)
 
 
 # ------------------------------------------------------------------ pages

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.dashboard.render import Page, page, team
+from app.dashboard.render import HEADERS, Page, page, team
 from app.errors import NotFound, UnknownSlug
 from app.figures import OWN
 from app.measured import PREFIX, figure_of
 from app.recommend.sentences import MEASURED
+from app.sheets import lines_of
 from app.vocabulary import Benchmark, Direction, Knowledge, TaskSlug
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 FIGURES = 100
 """Figures on one page of the evidence."""
+FILTERS = ("task", "dataset", "metric", "architecture")
+DISPUTED = 1.25
+"""Two sources that are farther apart than this ratio contradict each other."""
 OWN_FIGURES = 60
 """Figures on the page of an architecture."""
 
@@ -45,36 +51,56 @@ def architecture(request: Request, slug: str) -> Response:
     return page(request, "architecture.html", it=knowledge.architectures[slug], figures=own[:OWN_FIGURES], total=len(own))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the evidence browser shows, and in which order."""
+
+    task: str = ""
+    dataset: str = ""
+    metric: str = ""
+    architecture: str = ""
+    disputed: bool = False
+    order: Literal["name", "figures", "newest"] = "name"
+
+    def of(self, knowledge: Knowledge) -> list[Benchmark]:
+        """The figures asked for."""
+        wanted = {k: v for k in ("task", "dataset", "metric", "architecture") if (v := getattr(self, k))}
+        found = [b for b in knowledge.benchmarks if all(getattr(b, k) == v for k, v in wanted.items())]
+        contradicted = disputes(knowledge) if self.disputed else ()
+        return [b for b in found if b.id in contradicted] if self.disputed else found
+
+
+AskedQuery = Annotated[Asked, Depends()]
+
+
 @router.get("/evidence")
-def evidence(
-    request: Request,
-    task: str = "",
-    dataset: str = "",
-    metric: str = "",
-    architecture: str = "",
-    start: Annotated[int, Query(ge=0, le=10**6)] = 0,
-) -> Response:
+def evidence(request: Request, asked: AskedQuery, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
     """The published figures, those measured alike beside each other, best first."""
     knowledge: Knowledge = request.app.state.knowledge
-    asked = {"task": task, "dataset": dataset, "metric": metric, "architecture": architecture}
-    found = [b for b in knowledge.benchmarks if all(not v or getattr(b, k) == v for k, v in asked.items())]
-    page_of = [b for members in yardsticks(found, knowledge).values() for b in members][start : start + FIGURES]
+    found = asked.of(knowledge)
+    groups = yardsticks(found, knowledge, asked.order)
+    page_of = [b for members in groups.values() for b in members][start : start + FIGURES]
     return page(
         request,
         "evidence.html",
-        groups=yardsticks(page_of, knowledge),
-        asked=asked,
+        groups=yardsticks(page_of, knowledge, asked.order),
+        disputed=disputes(knowledge),
+        asked=asdict(asked),
+        query=urlencode({k: v for k, v in asdict(asked).items() if v and v != "name"}),
         total=len(found),
         start=start,
         until=start + len(page_of),
         size=FIGURES,
-        choices={
-            "task": sorted({b.task for b in knowledge.benchmarks}),
-            "dataset": sorted({b.dataset for b in knowledge.benchmarks}),
-            "metric": sorted({b.metric for b in knowledge.benchmarks}),
-            "architecture": sorted({b.architecture for b in knowledge.benchmarks}),
-        },
+        choices={name: sorted({getattr(b, name) for b in knowledge.benchmarks}) for name in FILTERS},
     )
+
+
+@router.get("/evidence.csv")
+def evidence_csv(request: Request, asked: AskedQuery) -> Response:
+    """The same figures as a table to download."""
+    lines = lines_of(asked.of(request.app.state.knowledge), list(Benchmark.model_fields))
+    headers = HEADERS | {"Content-Disposition": 'attachment; filename="evidence.csv"'}
+    return Response("".join(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/evidence/{benchmark_id:path}")
@@ -118,12 +144,30 @@ def _yardstick(b: Benchmark) -> Yardstick:
     return (str(b.task), b.dataset, b.resolution or 0, b.metric, b.protocol)
 
 
-def yardsticks(figures: Iterable[Benchmark], knowledge: Knowledge) -> dict[Yardstick, list[Benchmark]]:
-    """Figures by yardstick, since only these compare; the best first."""
+def yardsticks(figures: Iterable[Benchmark], knowledge: Knowledge, order: str = "name") -> dict[Yardstick, list[Benchmark]]:
+    """Figures by yardstick, since only these compare; the best first. Yardsticks by name, most figures or newest figure."""
     grouped: dict[Yardstick, list[Benchmark]] = defaultdict(list)
     for b in figures:
         grouped[_yardstick(b)].append(b)
     for (*_, metric, _protocol), members in grouped.items():
         known = knowledge.metrics.get(metric)
         members.sort(key=lambda b: (b.value, b.id), reverse=known is not None and known.direction is Direction.MAX)
-    return dict(sorted(grouped.items()))
+    named = sorted(grouped.items())
+    if order == "figures":
+        named.sort(key=lambda item: -len(item[1]))
+    elif order == "newest":
+        named.sort(key=lambda item: -max(b.year or 0 for b in item[1]))
+    return dict(named)
+
+
+def disputes(knowledge: Knowledge) -> frozenset[str]:
+    """Figures that another source contradicts: same design, data and metric, but more than DISPUTED apart, whatever the protocol."""
+    alike: dict[tuple[Any, ...], list[Benchmark]] = defaultdict(list)
+    for b in knowledge.benchmarks:
+        alike[b.task, b.dataset, b.resolution, b.metric, b.architecture, b.variant, b.train_samples].append(b)
+    found = set()
+    for members in alike.values():
+        low, high = min(b.value for b in members), max(b.value for b in members)
+        if len({b.source for b in members}) > 1 and low > 0 and high / low > DISPUTED:
+            found |= {b.id for b in members}
+    return frozenset(found)

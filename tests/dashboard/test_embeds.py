@@ -73,3 +73,17 @@ def test_the_page_of_a_comparison_names_both_and_links_their_figures(client: Tes
 @pytest.fixture
 def shipped(client: TestClient) -> Knowledge:
     return client.app.state.knowledge  # type: ignore[attr-defined,no-any-return]
+
+
+def test_disputed_figures_stand_beside_each_other(client: TestClient) -> None:
+    page = Html(client.get("/evidence?dataset=cifar10&metric=fid&architecture=wgan-gp&disputed=true").text)
+    assert page.mistakes == []
+    assert "25.852" in page.text and "53.98" in page.text
+    assert "No figure matches" in Html(client.get("/evidence?architecture=ctgan&dataset=cifar10").text).text
+
+
+def test_the_evidence_comes_as_a_table_and_in_other_orders(client: TestClient) -> None:
+    lines = client.get("/evidence.csv?dataset=cifar10&metric=fid").text.splitlines()
+    assert lines[0].startswith("id,") and all(line.startswith("cifar10/fid/") for line in lines[1:])
+    assert client.get("/evidence?order=figures").text != client.get("/evidence").text
+    assert client.get("/evidence?order=sideways").status_code == 422
