@@ -24,6 +24,7 @@ from app.api import (
     problems,
     recommendations,
     validations,
+    webhooks,
 )
 from app.api.door import Door
 from app.api.idempotency import Idempotency
@@ -31,9 +32,11 @@ from app.api.middleware import Edge
 from app.dashboard import pages
 from app.knowledge.load import load
 from app.knowledge.sync import require
+from app.mcp import endpoint
 from app.measured import Advisors
 from app.recommend import fit
 from app.settings import settings
+from app.webhooks.courier import Courier
 
 DESCRIPTION = """Which GAN for my data: a ranked answer in which every sentence cites a published figure or a rule,
 with memory, time and money, and a training run that checks it."""
@@ -51,7 +54,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.knowledge = policies.in_force(shipped)
     app.state.advisors = Advisors(policies.prove(fit(app.state.knowledge)))
     app.state.told = Told()
-    yield
+    courier = Courier()
+    courier.start()
+    try:
+        yield
+    finally:
+        courier.stop()
 
 
 def create_app() -> FastAPI:
@@ -69,12 +77,13 @@ def create_app() -> FastAPI:
     )
     problems.install(app)
     app.openapi = lambda: document.document(app)  # type: ignore[method-assign]
-    for part in (recommendations, validations, datasets, ledger, estimates, figures, knowledge, advisor, keys, health):
+    for part in (recommendations, validations, datasets, ledger, estimates, figures, knowledge, advisor, keys, webhooks, health):
         app.include_router(part.router)
     pages.install(app)
+    endpoint.install(app)
     app.state.access = Access()
-    app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
     app.add_middleware(Idempotency, max_body_bytes=settings().max_body_bytes)
+    app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
     app.add_middleware(Door, access=app.state.access)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
     return app

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     max_queued: int = Field(1000, ge=0, description="Validations that a team may have unfinished at once; 0: no limit.")
     retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
 
+    webhook_seconds: float = Field(1.0, gt=0, description="How often the service looks for webhooks to send.")
+    webhook_networks: tuple[str, ...] = Field((), description='Private networks that may get webhooks: ["10.1.0.0/16"].')
+
     key: SecretStr = Field(SecretStr(""), description="API key that commands send to a service.")
     demo_seconds: float = Field(150.0, gt=0, description="Training time of `make demo`.")
 

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, false
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -161,6 +174,46 @@ class ReplayRow(Table):
     """Null while the first request is at work."""
     headers: Mapped[dict[str, str]] = mapped_column(JSON)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+# ------------------------------------------------------------------ webhooks
+
+
+class EndpointRow(Table):
+    """Where a team wants to be told of its validations. The secret signs, so it is kept itself, not its digest."""
+
+    __tablename__ = "webhook_endpoints"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    created_at: Mapped[float] = mapped_column(Float)
+    team: Mapped[str | None] = mapped_column(String(64), index=True)
+    url: Mapped[str] = mapped_column(String(2048))
+    events: Mapped[list[str]] = mapped_column(JSON)
+    enabled: Mapped[bool] = mapped_column(Boolean)
+    disabled_reason: Mapped[str | None] = mapped_column(Text)
+    secret: Mapped[str] = mapped_column(String(128))
+    old_secret: Mapped[str | None] = mapped_column(String(128))
+    old_secret_until: Mapped[float | None] = mapped_column(Float)
+    """Until then the old one signs too."""
+
+
+class DeliveryRow(Table):
+    """One event on its way to one endpoint; `id` is the webhook-id of every attempt."""
+
+    __tablename__ = "webhook_deliveries"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"))
+    type: Mapped[str] = mapped_column(String(32))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(Float)
+    state: Mapped[str] = mapped_column(String(16))
+    """pending, delivered or failed."""
+    attempts: Mapped[int] = mapped_column(Integer)
+    next_at: Mapped[float | None] = mapped_column(Float, index=True)
+    """When it is due; while it is being sent, when it would be due again."""
+    status: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(Text)
+    finished_at: Mapped[float | None] = mapped_column(Float, index=True)
+    __table_args__ = (Index("webhook_deliveries_by_time", "endpoint_id", "created_at", "id"),)
 
 
 # ------------------------------------------------------------------ validations

@@ -16,6 +16,8 @@ from app import errors
 from app.access import needed
 from app.api.problems import MEDIA_TYPE
 from app.errors import AdvisorError, Problem
+from app.vocabulary import WebhookEvent
+from app.webhooks.outbox import PING
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 WITH_BODY = ("post", "put", "patch")
@@ -57,8 +59,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         summary=app.summary,
         description=app.description,
         routes=app.routes,
-        webhooks=app.webhooks.routes,
     )
+    made["webhooks"] = {str(kind): {"post": _message(kind)} for kind in (*WebhookEvent, PING)}
     components = made.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -134,6 +136,24 @@ def _problem(status: int) -> dict[str, Any]:
     if status in (429, 503):
         found["headers"]["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     return found
+
+
+def _message(kind: str) -> dict[str, Any]:
+    """What an endpoint is sent, in the shape and with the headers of Standard Webhooks 1.0."""
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    parts = {
+        "type": {"const": str(kind)},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "data": {"type": "object", "additionalProperties": True},
+    }
+    schema = {"type": "object", "required": list(parts), "properties": parts}
+    return {
+        "operationId": kind.replace(".", "_"),
+        "description": "Signed; any 2xx takes it, 410 disables the endpoint, all else is tried again for three days.",
+        "parameters": [{"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in names],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {"2XX": {"description": "Taken"}},
+    }
 
 
 def _kinds() -> list[type[AdvisorError]]:

@@ -20,6 +20,7 @@ from app import db
 from app.settings import settings
 from app.tables import EventRow, LedgerRow, Measurement, ValidationRow, WorkerRow
 from app.vocabulary import Status
+from app.webhooks import outbox
 
 
 class Superseded(Exception):
@@ -71,6 +72,7 @@ def append(session: Session, validation_id: str, type: str, data: Mapping[str, A
     at = rfc3339(db.now(session))
     row = {"validation_id": validation_id, "seq": last + 1, "timestamp": at, "source": source, "data": finite(data)}
     session.execute(sa.insert(EventRow).values(type=f"validation.{type}", **row))
+    outbox.tell(session, validation_id, row["seq"], f"validation.{type}", at, row["data"])
 
 
 def lock(session: Session, validation_id: str) -> ValidationRow | None:

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from app import errors
 from app.api import document
 from app.main import create_app
+from app.vocabulary import WebhookEvent
 
 
 def test_the_committed_document_is_that_of_this_version() -> None:
@@ -42,3 +43,8 @@ def test_every_code_that_can_be_met_is_named_in_the_document(client: TestClient)
     said = " ".join(one["description"] for one in client.get("/openapi.json").json()["components"]["responses"].values())
     kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.AdvisorError)]
     assert [k.code for k in kinds if k.code not in said] == []
+
+
+def test_the_messages_that_endpoints_are_sent_are_described(client: TestClient) -> None:
+    told = client.get("/openapi.json").json()["webhooks"]
+    assert set(told) == {*WebhookEvent, "webhook.ping"}
