@@ -57,6 +57,7 @@ def upgrade() -> None:
     )
     op.add_column("benchmarks", sa.Column("alike", sa.String(length=16), nullable=True))
     op.create_index("benchmarks_alike", "benchmarks", ["team", "alike", "value"])
+    op.create_index("benchmarks_own", "benchmarks", ["team", "id"])
     op.add_column("ledger", sa.Column("team", sa.String(length=64), nullable=True))
     op.create_index("ix_ledger_team", "ledger", ["team"])
 
@@ -64,6 +65,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_ledger_team", "ledger")
     op.drop_column("ledger", "team")
+    op.drop_index("benchmarks_own", "benchmarks")
     op.drop_index("benchmarks_alike", "benchmarks")
     op.drop_column("benchmarks", "alike")
     for table in ("figures_state", "recommendation_teams", "access_tokens", "api_keys"):

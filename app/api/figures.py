@@ -90,19 +90,20 @@ def delete(benchmark_id: str, caller: CallerDep) -> Response:
 
 def _take(rows: list[Row], knowledge: Knowledge, team: str | None) -> TakenFigures:
     checked = Checked(knowledge, team)
-    for start in range(0, len(rows), BATCH):
-        checked.add(rows[start : start + BATCH])
-    checked.finish()
+    _check(checked, iter(rows))
     return figures.take(checked, rows, team)
 
 
 def _take_csv(table: IO[bytes], knowledge: Knowledge, team: str | None) -> TakenFigures:
     checked = Checked(knowledge, team)
-    rows = _read_csv(table)
-    while batch := list(islice(rows, BATCH)):
+    _check(checked, _read_csv(table))
+    return figures.take(checked, _read_csv(table), team)
+
+
+def _check(checked: Checked, rows: Iterator[Row]) -> None:
+    while not checked.full and (batch := list(islice(rows, BATCH))):
         checked.add(batch)
     checked.finish()
-    return figures.take(checked, _read_csv(table), team)
 
 
 async def _receive(request: Request, table: IO[bytes]) -> None:
