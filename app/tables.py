@@ -68,7 +68,7 @@ class BenchmarkRow(Table):
     alike: Mapped[str | None] = mapped_column(String(16))
     """Of a team's own: digest of design, yardstick and source; figures that share it enter the fit as their mean."""
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
-    __table_args__ = (Index("benchmarks_alike", "team", "alike", "value"),)
+    __table_args__ = (Index("benchmarks_alike", "team", "alike", "value"), Index("benchmarks_own", "team", "id"))
 
 
 class FiguresState(Table):
