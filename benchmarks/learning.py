@@ -54,6 +54,7 @@ RACES = {
     "stylegan2-ada": ("unconditional-image", "mnist-5k"),
     "fastgan": ("unconditional-image", "mnist-5k"),
     "r3gan": ("unconditional-image", "mnist-5k"),
+    "projected-gan": ("unconditional-image", "mnist-5k"),
 }
 """Network -> its task and data."""
 
@@ -78,7 +79,8 @@ def recipe(architecture: str, task: str, dataset: str, seed: int) -> Recipe:
     own: dict[str, Any] = {**module.DEFAULTS, **getattr(module, "ON_CPU", {})}
     size = {name: known()[dataset][name] for name in ("resolution", "length", "channels") if name in known()[dataset]}
     if known()[dataset]["type"] == "image":  # as app/validations/plan.py scales them for a short run, but at 16 px
-        own |= {"width": max(8, own.get("width", Recipe.width) // 8), "batch_size": 16}
+        width = max(8, own.get("width", Recipe.width) // 8)
+        own |= {"width": getattr(module, "ON_CPU", {}).get("width", width), "batch_size": 16}
         own |= {rate: max(1e-3, own.get(rate, 0.0)) for rate in ("lr_g", "lr_d")}
         size |= {"resolution": 16, "classes": known()[dataset]["classes"] if task == "class-conditional-image" else 0}
     shared = {"task": task, "dataset": dataset, "seed": seed, "metric": tasks()[task]["metric"], "metric_samples": 250}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,6 +27,16 @@ def minimax_g(fake: Tensor) -> Tensor:
 def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
     """arXiv:1705.02894, arXiv:1802.05957 eq. 16."""
     return relu(1 - real).mean() + relu(1 + fake).mean()
+
+
+def of_each(loss: Callable[..., Tensor], sizes: Sequence[int]) -> Callable[..., Tensor]:
+    """The loss of several discriminators whose logits stand beside each other, so many columns each: the sum of their losses."""
+
+    def summed(*logits: Tensor) -> Tensor:
+        columns = zip(*(torch.split(x, list(sizes), 1) for x in logits), strict=True)
+        return torch.stack([loss(*parts) for parts in columns]).sum()
+
+    return summed
 
 
 def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ def recipes(architecture: str, kind: str = "published") -> Iterator[Recipe]:
     image, on_cpu = data["type"] == "image", kind == "cpu"
     if on_cpu:
         own |= getattr(module, "ON_CPU", {})
-    if on_cpu and image:
+    if on_cpu and image and "width" not in getattr(module, "ON_CPU", {}):
         own["width"] = max(8, own.get("width", Recipe.width) // CPU_WIDTH_DIVISOR)
     own |= {
         "task": task,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from sys import maxsize
 from typing import Any
 
 from app.errors import FieldProblem, Unprocessable
@@ -23,6 +24,8 @@ CPU_RESOLUTIONS = (8, 16, 32)
 CPU_WIDTH_DIVISOR = 4
 """Of the width that the publication uses; the same for all, so that none is favoured."""
 CPU_BATCH = 64
+CPU_FRAMES = 16
+"""Of a clip, at most."""
 QUICK_SECONDS = 600.0
 QUICK = {"batch_size": 16, "rates": 5.0, "rate": 1e-3, "ema_half_life_kimg": 2.0}
 """Runs shorter than QUICK_SECONDS make few updates, and it is updates that count: small batches, rates raised up to `rate`.
@@ -122,7 +125,7 @@ def _shared(task: str, data: Mapping[str, Any], seed: int, metric: str, seconds:
     return {
         "task": task,
         "dataset": data["slug"],
-        "length": data.get("length") or 0,
+        "length": min(data.get("length") or 0, CPU_FRAMES if data["type"] == "video" else maxsize),
         "classes": data.get("classes") or 0 if task == "class-conditional-image" else 0,
         "resolution": next((r for r in CPU_RESOLUTIONS if r >= size), CPU_RESOLUTIONS[-1]),
         "channels": data.get("channels") or 3,
@@ -148,13 +151,19 @@ def _recipe(
     whole = {**asdict(Recipe(architecture=slug, dataset="")), **given}
     smaller = on_cpu(slug)
     if data["type"] == "image":
-        smaller |= {"width": max(8, whole["width"] // CPU_WIDTH_DIVISOR), "batch_size": min(CPU_BATCH, whole["batch_size"])}
+        smaller = {
+            "width": max(8, whole["width"] // CPU_WIDTH_DIVISOR),
+            **smaller,
+            "batch_size": min(CPU_BATCH, whole["batch_size"]),
+        }
     if seconds < QUICK_SECONDS and data["type"] == "image":
         smaller |= {"batch_size": QUICK["batch_size"], "ema_half_life_kimg": QUICK["ema_half_life_kimg"]}
         smaller |= {rate: max(whole[rate], min(QUICK["rates"] * whole[rate], QUICK["rate"])) for rate in ("lr_g", "lr_d")}
     changed = [_change(field, whole[field], value) for field, value in smaller.items() if whole[field] != value]
     if (data.get("resolution") or 0) > shared["resolution"]:
         changed.insert(0, f"resolution {data['resolution']} -> {shared['resolution']}")
+    if (data.get("length") or 0) > shared["length"]:
+        changed.insert(0, f"length {data['length']} -> {shared['length']}")
     if known is None:
         scaled.append(f"{slug} is not among the candidates: the recipe is the network's own")
     if changed:

@@ -143,6 +143,7 @@ def test_a_baseline_that_is_trained_gets_the_time_and_the_noise_of_a_candidate()
         ("point-cloud", "point-cloud", "digits-points", "r-gan"),
         ("audio-waveform", "audio", "spoken-characters", "wavegan"),
         ("audio-vocoder", "audio", "spoken-characters", "hifi-gan"),
+        ("video", "video", "moving-digits", "mocogan"),
     ],
 )
 def test_a_network_of_another_kind_of_data_is_scaled_as_it_says_itself(task: str, kind: str, data_set: str, slug: str) -> None:
@@ -155,3 +156,15 @@ def test_a_network_of_another_kind_of_data_is_scaled_as_it_says_itself(task: str
     assert {name: recipe[name] for name in stated} == stated
     assert recipe["task"] == task and recipe["length"] == (datasets()[data_set].get("length") or 0)
     assert made["runs"][0]["architecture"] not in trainable() and made["metric"] == made["runs"][0]["recipe"]["metric"]
+
+
+def test_an_image_network_may_state_its_width_on_a_cpu_and_long_clips_are_cut(folder: Path) -> None:
+    from app.validations.known import on_cpu
+
+    made = planned(architectures=["projected-gan"], budget={"max_seconds": 60})
+    assert made["runs"][1]["recipe"]["width"] == on_cpu("projected-gan")["width"]
+    (folder / "clips").mkdir()
+    asked = {"task": "video", "data": {"type": "video", "resolution": 128, "length": 300, "channels": 3}}
+    made = planned(task=asked, dataset=str(folder / "clips"), architectures=["mocogan"], budget={"max_seconds": 60})
+    assert {(run["recipe"]["length"], run["recipe"]["resolution"]) for run in made["runs"]} == {(16, 32)}
+    assert any("length 300 -> 16" in line and "resolution 128 -> 32" in line for line in made["scaled"])
