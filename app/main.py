@@ -26,8 +26,10 @@ from app.api import (
     validations,
     webhooks,
 )
+from app.api.cors import Cors
 from app.api.door import Door
 from app.api.idempotency import Idempotency
+from app.api.limits import Limit
 from app.api.middleware import Edge
 from app.dashboard import pages
 from app.knowledge.load import load
@@ -84,6 +86,8 @@ def create_app() -> FastAPI:
     app.state.access = Access()
     app.add_middleware(Idempotency, max_body_bytes=settings().max_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
+    app.add_middleware(Limit, per_minute=settings().requests_per_minute)
     app.add_middleware(Door, access=app.state.access)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
+    app.add_middleware(Cors, origins=settings().cors_origins)
     return app

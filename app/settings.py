@@ -33,8 +33,12 @@ class Settings(BaseSettings):
     slots: int = Field(0, ge=0, le=64, description="Runs at once on this machine; 0: one for each GPU, else `workers`.")
     device_memory_gb: float = Field(0.0, ge=0, description="Device memory that a worker advertises; 0: what the device has.")
     max_queued: int = Field(1000, ge=0, description="Validations that a team may have unfinished at once; 0: no limit.")
+    run_memory_bytes: int = Field(0, ge=0, description="Memory of one training process on a CPU; 0: what the machine has.")
+    run_file_bytes: int = Field(20_000_000_000, gt=0, description="Largest file a training process may write.")
     retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
 
+    cors_origins: tuple[str, ...] = Field((), description='Origins whose pages may call: ["https://dash.example.com"].')
+    requests_per_minute: int = Field(6000, ge=0, description="Of one key, or of one address without a key; 0: no limit.")
     webhook_seconds: float = Field(1.0, gt=0, description="How often the service looks for webhooks to send.")
     webhook_networks: tuple[str, ...] = Field((), description='Private networks that may get webhooks: ["10.1.0.0/16"].')
 

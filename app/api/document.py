@@ -110,6 +110,8 @@ def _refusals(method: str, path: str, operation: dict[str, Any]) -> set[int]:
         found.add(404)
     if method in WITH_BODY:
         found |= {400, 409, 413, 415}
+    if method == "delete":
+        found.add(409)
     return found | {422} if _takes_input(method, operation) else found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -17,12 +18,23 @@ from app.access import Key
 from app.answers import ask
 from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, KnowledgeDep, LimitQuery
 from app.api.wire import Page, answer, encode, make_cursor, page_limit, read_cursor, wants
-from app.validations import store
+from app.validations import forget, store
 from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
 
 router = APIRouter(prefix="/v1/validations", tags=["validations"])
 PING_SECONDS = 15.0
 LOOK_SECONDS = 0.3
+WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})\b")
+LONGEST_WAIT = 60
+EXAMPLE: dict[str, Any] = {
+    "digits": {
+        "value": {
+            "task": {"data": {"type": "image", "resolution": 32, "channels": 1, "samples": 5000}},
+            "dataset": "mnist-5k",
+            "budget": {"max_seconds": 120},
+        }
+    }
+}
 
 
 class EventLine(BaseModel):
@@ -44,16 +56,18 @@ class Artifact(BaseModel):
     "",
     status_code=202,
     response_model=Validation,
-    responses={200: {"description": "With validate_only: the plan, nothing queued."}},
+    responses={200: {"model": Validation, "description": "It ended within `Prefer: wait`; or with validate_only the plan."}},
+    openapi_extra={"requestBody": {"content": {"application/json": {"examples": EXAMPLE}}}},
     operation_id="create_validation",
 )
-def create(
+async def create(
     request: Request,
     wanted: ValidationRequest,
     caller: CallerDep,
     advisor: AdvisorDep,
     knowledge: KnowledgeDep,
     key: IdempotencyHeader = None,
+    prefer: Annotated[str | None, Header(max_length=200, description="`wait=N`: answer after N seconds, at most 60.")] = None,
     validate_only: Annotated[bool, Query(description="Answer with the plan and queue nothing.")] = False,
 ) -> Response:
     """Queues the runs that answer: does the first choice beat the baseline on this data?"""
@@ -62,12 +76,27 @@ def create(
         return ask(task, knowledge, advisor)
 
     if validate_only:
-        return answer(request, store.plan_only(wanted, advise, caller.team))
-    made, replayed = store.create(wanted, advise, key, caller.team)
-    headers = {"Location": f"/v1/validations/{made.id}", "Retry-After": "2"}
+        return answer(request, await run_in_threadpool(store.plan_only, wanted, advise, caller.team))
+    made, replayed = await run_in_threadpool(store.create, wanted, advise, key, caller.team)
+    headers = {"Location": f"/v1/validations/{made.id}"}
+    if (told := WAIT.search(prefer or "")) is not None:
+        seconds = min(int(told[1]), LONGEST_WAIT)
+        made = await ended(request, made, seconds, caller)
+        headers["Preference-Applied"] = f"wait={seconds}"
+    if not made.done:
+        headers["Retry-After"] = "2"
     if replayed:
         headers["Idempotent-Replayed"] = "true"
-    return answer(request, made, status=202, headers=headers)
+    return answer(request, made, status=200 if made.done else 202, headers=headers)
+
+
+async def ended(request: Request, made: Validation, seconds: int, caller: Key) -> Validation:
+    """The validation once it has ended, or as it is after so many seconds."""
+    until = time.monotonic() + seconds
+    while not made.done and time.monotonic() < until and not await request.is_disconnected():
+        await asyncio.sleep(min(LOOK_SECONDS, seconds))
+        made = await run_in_threadpool(store.get, made.id, caller.team)
+    return made
 
 
 @router.get("", response_model=Page[Validation], operation_id="list_validations")
@@ -86,7 +115,20 @@ def get(request: Request, validation_id: str, caller: CallerDep) -> Response:
     return answer(request, found, headers={} if found.done else {"Retry-After": "2"})
 
 
-@router.post("/{validation_id}/cancel", status_code=202, response_model=Validation, operation_id="cancel_validation")
+@router.delete("/{validation_id}", status_code=204, operation_id="delete_validation")
+def delete(validation_id: str, caller: CallerDep) -> Response:
+    """Deletes one that has ended, with its log, measurements and files; 409 before."""
+    forget.delete(validation_id, caller.team)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{validation_id}/cancel",
+    status_code=202,
+    response_model=Validation,
+    responses={200: {"model": Validation, "description": "It was canceled before."}},
+    operation_id="cancel_validation",
+)
 def cancel(request: Request, validation_id: str, caller: CallerDep) -> Response:
     """Stops it: at once when queued, within seconds when running; 200 if canceled before, 409 if it has ended otherwise."""
     found, before = store.cancel(validation_id, caller.team)

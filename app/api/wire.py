@@ -61,10 +61,19 @@ def answer(
     """A JSON response with its entity tag; 304 without a body where the client already holds it."""
     content = body if isinstance(body, bytes) else encode(body)
     tag = etag(content)
-    own = {"ETag": tag, "Cache-Control": cache, **(headers or {})}
+    own = {"ETag": tag, "Cache-Control": cache, **_following(request, body), **(headers or {})}
     if request.method in ("GET", "HEAD") and status == 200 and matches(request, tag):
         return Response(status_code=304, headers=own)
     return Response(content, status_code=status, headers=own, media_type="application/json")
+
+
+def _following(request: Request, body: Any) -> dict[str, str]:
+    """The link from a page to the next."""
+    if not isinstance(body, dict) or not body.get("next_cursor"):
+        return {}
+    name = "after" if request.url.path.endswith("/events") else "cursor"
+    url = request.url.include_query_params(**{name: body["next_cursor"]})
+    return {"Link": f'<{url.path}?{url.query}>; rel="next"'}
 
 
 def wants(request: Request, kind: str) -> bool:

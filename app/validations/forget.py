@@ -1,0 +1,23 @@
+"""Deleting the record of a validation before its retention has run out."""
+
+from __future__ import annotations
+
+import shutil
+
+from app import db
+from app.errors import Conflict, NotFound
+from app.settings import settings
+from app.validations import engine, record
+
+
+def delete(validation_id: str, team: str | None = None) -> None:
+    """Row, log, measurements and files. Raises NotFound, and Conflict while it has not ended."""
+    with db.transaction() as session:
+        row = record.lock(session, validation_id)
+        if row is None or row.team != team:
+            raise NotFound(f"no validation has the id {validation_id!r}")
+        if row.outcome is None:
+            raise Conflict("the validation has not ended; cancel it first")
+        session.delete(row)
+    engine.delete([validation_id])
+    shutil.rmtree(settings().runs / validation_id, ignore_errors=True)
