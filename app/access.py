@@ -56,6 +56,7 @@ WRITES = {
     "recommendations": Scope.RECOMMEND,
     "estimates": Scope.RECOMMEND,
     "decisions": Scope.RECOMMEND,
+    "mcp": Scope.READ,
     "validations": Scope.VALIDATE,
     "datasets": Scope.VALIDATE,
     "benchmarks": Scope.VALIDATE,

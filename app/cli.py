@@ -55,6 +55,14 @@ def serve(
 
 
 @app.command()
+def mcp(server: Annotated[str | None, typer.Option(help="URL of a service; absent starts one for this run.")] = None) -> None:
+    """Tools for agents by the Model Context Protocol, over standard input and output. A service has them at /mcp."""
+    from app.mcp.stdio import run
+
+    run(server)
+
+
+@app.command()
 def worker(
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when the starting process ends.")] = False,
 ) -> None:

@@ -26,7 +26,14 @@ START_SECONDS = 60.0
 
 @contextlib.contextmanager
 def local_service(workers: int = 1) -> Iterator[Client]:
-    """A service of our own on a free loopback port, ended with the block. Raises NotReady when it does not come up."""
+    """A client of a service of our own, ended with the block. Raises NotReady when it does not come up."""
+    with local_address(workers) as url, Client(url, key=settings().key.get_secret_value()) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def local_address(workers: int = 1) -> Iterator[str]:
+    """The URL of a service of our own on a free loopback port, ended with the block. Raises NotReady when it does not come up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -34,7 +41,7 @@ def local_service(workers: int = 1) -> Iterator[Client]:
     log = settings().data_dir.absolute() / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as lines:
-        service = subprocess.Popen(command, stdout=lines, stderr=lines)
+        service = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=lines, stderr=lines)
     try:
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
         while True:
@@ -44,8 +51,7 @@ def local_service(workers: int = 1) -> Iterator[Client]:
             if service.poll() is not None or time.monotonic() > deadline:
                 raise NotReady(f"the local service did not start; {log} shows why")
             time.sleep(0.1)
-        with Client(url, key=settings().key.get_secret_value()) as client:
-            yield client
+        yield url
     finally:
         service.terminate()
         service.wait(60)
