@@ -13,6 +13,7 @@ from app.access import Access, require_keys
 from app.answers import Told
 from app.api import (
     advisor,
+    badges,
     datasets,
     document,
     estimates,
@@ -79,7 +80,20 @@ def create_app() -> FastAPI:
     )
     problems.install(app)
     app.openapi = lambda: document.document(app)  # type: ignore[method-assign]
-    for part in (recommendations, validations, datasets, ledger, estimates, figures, knowledge, advisor, keys, webhooks, health):
+    for part in (
+        recommendations,
+        validations,
+        badges,
+        datasets,
+        ledger,
+        estimates,
+        figures,
+        knowledge,
+        advisor,
+        keys,
+        webhooks,
+        health,
+    ):
         app.include_router(part.router)
     pages.install(app)
     endpoint.install(app)
