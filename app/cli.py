@@ -67,8 +67,10 @@ def worker(
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when the starting process ends.")] = False,
 ) -> None:
     """A worker alone, against the same database."""
+    from app import logs
     from app.validations.worker import work
 
+    logs.install()
     work(with_parent=with_parent)
 
 
@@ -339,6 +341,25 @@ def db_upgrade() -> None:
     db.upgrade()
     url = settings().url
     sys.stdout.write(f"{url.split('@')[-1] if '@' in url else url} is up to date\n")
+
+
+@db_app.command("backup")
+def db_backup(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+    """Copies the embedded database as it is now, while services and workers go on."""
+    from app import db
+
+    db.backup(file)
+    sys.stdout.write(f"{file} holds the database; restore it with `gan-advisor db restore {file}`\n")
+
+
+@db_app.command("restore")
+def db_restore(file: Annotated[Path, typer.Argument(help="What `db backup` wrote.")]) -> None:
+    """Puts a backup in the place of the embedded database. Stop services and workers before."""
+    from app import db
+    from app.settings import settings
+
+    db.restore(file)
+    sys.stdout.write(f"{settings().url} is restored, and up to date\n")
 
 
 @app.command()

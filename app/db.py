@@ -6,7 +6,7 @@ import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.errors import Conflict, Unprocessable
 from app.settings import settings
 from app.tables import Table
 
@@ -112,3 +113,60 @@ def upgrade() -> None:
         config.set_main_option("script_location", str(PROJECT / "alembic"))
         config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
         command.upgrade(config, "head")
+
+
+def revision() -> str | None:
+    """The revision that the database is at; None before the first migration."""
+    with engine().connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+@cache
+def head() -> str:
+    """The revision that this version needs."""
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory(str(PROJECT / "alembic")).get_current_head())
+
+
+def backup(path: Path) -> None:
+    """A copy of the embedded database as it is now; services and workers go on. Raises Unprocessable for another store."""
+    if path.exists():
+        raise Conflict(f"{path} exists; a backup overwrites nothing")
+    source = sqlite3.connect(f"file:{_embedded()}?mode=ro", uri=True)
+    partial = path.with_name(path.name + ".part")
+    partial.unlink(missing_ok=True)
+    with closing(source), closing(sqlite3.connect(partial)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+    partial.rename(path)
+
+
+def restore(path: Path) -> None:
+    """Puts a backup in the place of the embedded database, and brings it to this version. Stop services and workers before.
+
+    Raises Unprocessable for a file that is none of our databases, or is broken.
+    """
+    target = _embedded()
+    try:
+        with closing(sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)) as source:
+            whole = source.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            source.execute("SELECT version_num FROM alembic_version").fetchone()
+            if not whole:
+                raise Unprocessable(f"{path} is damaged")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(target, timeout=30)) as copy:
+                source.backup(copy)
+    except sqlite3.Error as error:
+        raise Unprocessable(f"{path} cannot be restored: {error}") from None
+    engine().dispose()
+    upgrade()
+
+
+def _embedded() -> Path:
+    parsed = sa.make_url(settings().url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise Unprocessable("this is for the embedded database; for PostgreSQL take pg_dump and pg_restore")
+    return Path(parsed.database)

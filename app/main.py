@@ -22,8 +22,10 @@ from app.api import (
     keys,
     knowledge,
     ledger,
+    observe,
     problems,
     recommendations,
+    system,
     validations,
     webhooks,
 )
@@ -92,6 +94,8 @@ def create_app() -> FastAPI:
         advisor,
         keys,
         webhooks,
+        system,
+        observe,
         health,
     ):
         app.include_router(part.router)
@@ -102,6 +106,8 @@ def create_app() -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
     app.add_middleware(Limit, per_minute=settings().requests_per_minute)
     app.add_middleware(Door, access=app.state.access)
+    app.state.figures = observe.Figures()
+    app.add_middleware(observe.Observed, figures=app.state.figures)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
     app.add_middleware(Cors, origins=settings().cors_origins)
     return app

@@ -11,7 +11,7 @@ import time
 
 import uvicorn
 
-from app import db, policies
+from app import db, logs, policies
 from app.access import require_keys
 from app.knowledge.load import load
 from app.knowledge.sync import stamp, sync
@@ -69,6 +69,7 @@ def prepare() -> None:
 
 def serve(host: str, port: int, workers: int) -> None:
     """Serves until SIGINT or SIGTERM."""
+    logs.install()
     prepare()
     require_keys(host)
     crew = Workers(workers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     run_file_bytes: int = Field(20_000_000_000, gt=0, description="Largest file a training process may write.")
     retention_days: float = Field(90.0, gt=0, description="Finished validations older than this are deleted.")
 
+    log_format: Literal["text", "json"] = Field("text", description="json: one object a line, each request among them.")
     cors_origins: tuple[str, ...] = Field((), description='Origins whose pages may call: ["https://dash.example.com"].')
     requests_per_minute: int = Field(6000, ge=0, description="Of one key, or of one address without a key; 0: no limit.")
     webhook_seconds: float = Field(1.0, gt=0, description="How often the service looks for webhooks to send.")

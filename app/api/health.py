@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,8 +25,9 @@ def healthz(request: Request) -> Response:
 def readyz(request: Request, knowledge: KnowledgeDep) -> Response:
     """The database answers and holds this knowledge; says what is missing otherwise, and how many workers are alive."""
     try:
-        with db.reading() as session:
-            session.execute(sa.text("SELECT 1"))
+        at = db.revision()
+        if at != db.head():
+            raise NotReady(f"the database is at {at or 'no revision'}, this version needs {db.head()}: `gan-advisor db upgrade`")
         require(knowledge)
         workers = live_workers()
     except SQLAlchemyError:

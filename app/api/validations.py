@@ -56,7 +56,12 @@ class Artifact(BaseModel):
     "",
     status_code=202,
     response_model=Validation,
-    responses={200: {"model": Validation, "description": "It ended within `Prefer: wait`; or with validate_only the plan."}},
+    responses={
+        200: {
+            "description": "With validate_only the plan; else the validation, which ended within `Prefer: wait`.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
     openapi_extra={"requestBody": {"content": {"application/json": {"examples": EXAMPLE}}}},
     operation_id="create_validation",
 )
