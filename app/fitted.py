@@ -66,7 +66,7 @@ def _write(path: Path, made: Advisor) -> None:
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_bytes(pickle.dumps(made, protocol=pickle.HIGHEST_PROTOCOL))
     partial.replace(path)
-    for old in path.parent.glob(f"fitted.{sys.implementation.cache_tag}.*.pickle"):
+    for old in path.parent.glob(f"fitted.{sys.implementation.cache_tag}.*"):
         if old != path:
             old.unlink(missing_ok=True)
 

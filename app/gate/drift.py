@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from app.gate.lock import estimates_of, facts, recipe_of, ruleset_of, sha256
+from app.gate.lock import asked_of, estimates_of, facts, recipe_of, ruleset_of, sha256
 from app.gate.task import TaskFile
-from app.gate.words import Drift, Finding, Kind, Limit, Lock, Report
+from app.gate.words import Drift, Finding, Kind, Limit, Lock, Report, State
 from app.recommend import Advisor
 from app.vocabulary import Candidate, Licence, LicenceNeed, Outcome, Recommendation, Rule
 
@@ -21,6 +21,11 @@ _ENOUGH = {
     LicenceNeed.COMMERCIAL: (Licence.COMMERCIAL, Licence.PERMISSIVE),
     LicenceNeed.PERMISSIVE: (Licence.PERMISSIVE,),
 }
+_STATES: dict[Outcome, State] = {
+    Outcome.CONFIRMED: "passed",
+    Outcome.OVERTURNED: "failed",
+    Outcome.INCONCLUSIVE: "unknown",
+}
 _OWN = ("budget.", "constraints.")
 """Paths by which a rule speaks of what the team asked for."""
 
@@ -31,61 +36,61 @@ def compare(lock: Lock, asked: TaskFile, answer: Recommendation, advisor: Adviso
     locked = lock.choice.architecture if lock.choice else None
     candidate = next((c for c in ranked if c.architecture == locked), None)
     first = ranked[0] if ranked else None
+    decision, drift = _decision(locked, candidate, first, answer, advisor)
     findings = [
-        _decision(lock, locked, candidate, first, answer, advisor),
+        decision,
         *_lead(lock, candidate, ranked, asked.limit),
         *_recipe(lock, candidate),
         *_policy(locked, candidate, asked.limit, advisor),
         *_validations(lock),
         *_fresh(lock, asked, answer, advisor, today),
     ]
-    return Report(_drift(findings, candidate, first, locked), locked, first.architecture if first else None, tuple(findings))
+    return Report(_drift(drift, findings), locked, first.architecture if first else None, tuple(findings))
 
 
-def _drift(findings: list[Finding], candidate: Candidate | None, first: Candidate | None, locked: str | None) -> Drift:
+def _drift(decision: Drift, findings: list[Finding]) -> Drift:
     failed = {f.check for f in findings if f.state == "failed"}
-    if "decision.same" in failed:
-        return Drift.INVALIDATED if locked is not None and candidate is None else Drift.OVERTAKEN
+    if decision is not Drift.SAME:
+        return decision
     if "decision.margin" in failed:
         return Drift.MARGIN_SHRUNK
     return Drift.STALE if any(check.startswith("lock.") for check in failed) else Drift.SAME
 
 
 def _decision(
-    lock: Lock,
-    locked: str | None,
-    candidate: Candidate | None,
-    first: Candidate | None,
-    answer: Recommendation,
-    advisor: Advisor,
-) -> Finding:
-    def failed(text: str, kind: Kind = Kind.DRIFT, rule_id: str | None = None, pointer: str = "/data") -> Finding:
-        return Finding("decision.same", kind, "failed", text, pointer, rule_id)
+    locked: str | None, candidate: Candidate | None, first: Candidate | None, answer: Recommendation, advisor: Advisor
+) -> tuple[Finding, Drift]:
+    """Whether the choice is still first, or if not, overtaken or out."""
+
+    def finding(
+        state: State, text: str, drift: Drift, kind: Kind = Kind.DRIFT, pointer: str = "/data", rule_id: str | None = None
+    ) -> tuple[Finding, Drift]:
+        return Finding("decision.same", kind, state, text, pointer, rule_id), drift
 
     if locked is None:
         if first is None:
-            return Finding("decision.same", Kind.DRIFT, "passed", f"As before, nothing is recommended: {answer.abstained_reason}")
-        return failed(f"Nothing was recommended; now {first.name} is.")
+            return finding("passed", f"As before, nothing is recommended: {answer.abstained_reason}", Drift.SAME)
+        return finding("failed", f"Nothing was recommended; now {first.name} is.", Drift.OVERTAKEN)
     if candidate is None:
         out = next((e for e in answer.excluded if e.architecture == locked), None)
         if out is not None:
             rule = next(rule for rule in advisor.knowledge.rules if rule.id == out.rule_id)
-            own = _is_own(rule)
-            pointer = _pointer(rule) if own else "/data"
-            return failed(f"{locked} is now excluded: {out.text}", Kind.POLICY if own else Kind.DRIFT, rule.id, pointer)
-        if answer.abstained:
-            return failed(f"{locked} was chosen; now nothing is recommended: {answer.abstained_reason}")
+            kind, pointer = (Kind.POLICY, _pointer(rule)) if _is_own(rule) else (Kind.DRIFT, "/data")
+            return finding("failed", f"{locked} is now excluded: {out.text}", Drift.INVALIDATED, kind, pointer, rule.id)
+        if first is None:
+            text = f"{locked} was chosen; now nothing is recommended: {answer.abstained_reason}"
+            return finding("failed", text, Drift.INVALIDATED)
         if locked not in advisor.knowledge.architectures:
-            return failed(f"{locked} is no longer known.")
-        return failed(
-            f"{locked} is no longer among the first {len(answer.candidates)}; {first.name if first else 'none'} is first."
-        )
+            return finding("failed", f"{locked} is no longer known; {first.name} is first.", Drift.INVALIDATED)
+        text = f"{locked} is no longer among the first {len(answer.candidates)}; {first.name} is first."
+        return finding("failed", text, Drift.OVERTAKEN)
     assert first is not None
     if first is not candidate:
         lead = first.score - candidate.score
         why = "".join(f" {r.text} [{r.rule_id or r.benchmark_id}]" for r in first.reasons[:1])
-        return failed(f"{first.name} has overtaken {candidate.name} by {lead:.2f}; it is now place {candidate.rank}.{why}")
-    return Finding("decision.same", Kind.DRIFT, "passed", f"{candidate.name} is still first.")
+        text = f"{first.name} has overtaken {candidate.name} by {lead:.2f}; it is now place {candidate.rank}.{why}"
+        return finding("failed", text, Drift.OVERTAKEN)
+    return finding("passed", f"{candidate.name} is still first.", Drift.SAME)
 
 
 def _lead(lock: Lock, candidate: Candidate | None, ranked: tuple[Candidate, ...], limit: Limit) -> Iterator[Finding]:
@@ -94,9 +99,9 @@ def _lead(lock: Lock, candidate: Candidate | None, ranked: tuple[Candidate, ...]
     before = lock.runners_up[0].margin
     now = candidate.score - ranked[1].score if len(ranked) > 1 else before
     behind = ranked[1].name if len(ranked) > 1 else "nobody"
-    state = "failed" if now < limit.margin * before else "passed"
+    state: State = "failed" if now < limit.margin * before else "passed"
     text = f"It leads {behind} by {now:.2f}; it led by {before:.2f} when it was locked."
-    yield Finding("decision.margin", Kind.MARGIN, state, text, "/policy/margin")  # type: ignore[arg-type]
+    yield Finding("decision.margin", Kind.MARGIN, state, text, "/policy/margin")
 
 
 def _recipe(lock: Lock, candidate: Candidate | None) -> Iterator[Finding]:
@@ -121,8 +126,8 @@ def _policy(locked: str | None, candidate: Candidate | None, limit: Limit, advis
         return
 
     def held(check: str, ok: bool | None, text: str, field: str) -> Finding:
-        state = "unknown" if ok is None else "passed" if ok else "failed"
-        return Finding(check, Kind.POLICY, state, text, f"/policy/{field}")  # type: ignore[arg-type]
+        state: State = "unknown" if ok is None else "passed" if ok else "failed"
+        return Finding(check, Kind.POLICY, state, text, f"/policy/{field}")
 
     if limit.licence is not None:
         own = card.slug in advisor.knowledge.trainable
@@ -152,17 +157,16 @@ def _validations(lock: Lock) -> Iterator[Finding]:
         if lock.choice is None or one.architecture != lock.choice.architecture:
             continue
         text = f"Validation {one.id} on {one.hardware}: {one.architecture} {one.verdict}."
-        state = {Outcome.CONFIRMED: "passed", Outcome.OVERTURNED: "failed", Outcome.INCONCLUSIVE: "unknown"}[one.verdict]
-        yield Finding(f"validation.{one.id}", Kind.VALIDATION, state, text)  # type: ignore[arg-type]
+        yield Finding(f"validation.{one.id}", Kind.VALIDATION, _STATES[one.verdict], text)
 
 
 def _fresh(lock: Lock, asked: TaskFile, answer: Recommendation, advisor: Advisor, today: date) -> Iterator[Finding]:
-    now = asked.task.model_dump(mode="json")
+    now = asked_of(asked.task)
     if sha256(now) == lock.task_sha256:
         yield Finding("lock.task", Kind.STALE, "passed", "The lock was written for this task.")
     else:
-        before = dict(facts(lock.task.model_dump(mode="json")))
-        fields = [pointer for pointer, value in facts(now) if before.get(pointer) != value]
+        before, after = dict(facts(lock.task)), dict(facts(now))
+        fields = [pointer for pointer in sorted(before.keys() | after.keys()) if before.get(pointer) != after.get(pointer)]
         text = f"The task was changed after the lock was written: {', '.join(fields)}. `gan-advisor lock update` writes it anew."
         yield Finding("lock.task", Kind.STALE, "failed", text, fields[0] if fields else "/data")
     if today > lock.recheck_after:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ def lock_of(
     first = ranked[0] if ranked else None
     body = {
         "schema": SCHEMA,
-        "task": task.model_dump(mode="json"),
-        "task_sha256": sha256(task.model_dump(mode="json")),
+        "task": asked_of(task),
+        "task_sha256": sha256(asked_of(task)),
         "evidence": Stamp(version=answer.knowledge.version, sha256=answer.knowledge.sha256),
         "ruleset": ruleset_of(advisor),
         "choice": first and choice_of(first),
@@ -51,7 +51,12 @@ def lock_of(
         "sha256": "",
     }
     whole = Lock.model_validate(body)
-    return whole.model_copy(update={"sha256": _digest(whole)})
+    return whole.model_copy(update={"sha256": _digest(body_of(whole))})
+
+
+def asked_of(task: Task) -> dict[str, Any]:
+    """What a task asks, its defaults left out: a field that a later version adds must not make old locks differ."""
+    return task.model_dump(mode="json", exclude_defaults=True)
 
 
 def choice_of(first: Candidate) -> Choice:
@@ -98,7 +103,12 @@ def sha256(body: Any) -> str:
 
 def render(lock: Lock) -> str:
     """Sorted keys, one fact on a line, a newline at the end: equal locks are equal bytes."""
-    return json.dumps(lock.model_dump(mode="json", by_alias=True), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(body_of(lock), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+def body_of(lock: Lock) -> dict[str, Any]:
+    """The lock as its file holds it."""
+    return lock.model_dump(mode="json", by_alias=True)
 
 
 def read(path: Path) -> Lock:
@@ -119,7 +129,7 @@ def parse(text: str, name: str) -> Lock:
         first = error.errors(include_url=False)[0]
         place = "/".join(map(str, first["loc"]))
         raise LockUnreadable(f"{name} is no {SCHEMA}: {f'/{place}: ' if place else ''}{first['msg']}") from None
-    if _digest(found) != found.sha256:
+    if _digest(json.loads(text)) != found.sha256:
         raise LockUnreadable(
             f"{name} was changed after it was written, or merged by hand; write it anew by `gan-advisor lock update`"
         )
@@ -128,7 +138,7 @@ def parse(text: str, name: str) -> Lock:
 
 def differences(old: Lock, new: Lock) -> Iterator[tuple[str, Any, Any]]:
     """Pointer, old and new value of every fact that differs; None where one side lacks it."""
-    before, after = (dict(facts(lock.model_dump(mode="json", by_alias=True))) for lock in (old, new))
+    before, after = (dict(facts(body_of(lock))) for lock in (old, new))
     for pointer in sorted(before.keys() | after.keys()):
         if before.get(pointer) != after.get(pointer):
             yield pointer, before.get(pointer), after.get(pointer)
@@ -146,8 +156,8 @@ def facts(tree: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
         yield pointer, tree
 
 
-def _digest(lock: Lock) -> str:
-    return sha256({k: v for k, v in lock.model_dump(mode="json", by_alias=True).items() if k not in _APART})
+def _digest(body: Mapping[str, Any]) -> str:
+    return sha256({name: value for name, value in body.items() if name not in _APART})
 
 
 def _short(value: float | None) -> float | None:

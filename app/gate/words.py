@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.vocabulary import Licence, LicenceNeed, Outcome, Slug, Task, Word
+from app.vocabulary import Licence, LicenceNeed, Outcome, Slug, Word
 
 SCHEMA: Literal["gan-decision/1"] = "gan-decision/1"
 TASK_FILE, LOCK_FILE = "gan-task.yaml", "gan-decision.lock.json"
@@ -81,7 +81,7 @@ class Lock(Word):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     schema_: Literal["gan-decision/1"] = Field(SCHEMA, alias="schema")
-    task: Task
+    task: Mapping[str, Any] = Field(description="As asked, what is left to its default left out.")
     task_sha256: str
     evidence: Stamp
     ruleset: Stamp
@@ -123,6 +123,7 @@ class Kind(StrEnum):
         return {"policy": 3, "validation": 4, "drift": 2, "stale": 5, "margin": 2, "recipe": 2}[self.value]
 
 
+State = Literal["passed", "failed", "unknown"]
 COUNT = frozenset({Kind.POLICY, Kind.VALIDATION, Kind.DRIFT, Kind.STALE})
 """The kinds that fail a build unless it says otherwise."""
 
@@ -133,7 +134,7 @@ class Finding:
 
     check: str
     kind: Kind
-    state: Literal["passed", "failed", "unknown"]
+    state: State
     text: str
     pointer: str = "/data"
     rule_id: str | None = None

@@ -16,7 +16,7 @@ from app import cli
 from app.fitted import shipped
 from app.gate.commands import _decide
 from app.gate.drift import compare
-from app.gate.lock import _digest, lock_of, render
+from app.gate.lock import _digest, body_of, lock_of, render
 from app.gate.task import read
 from app.gate.words import Lock, Report
 from app.recommend import Advisor
@@ -55,7 +55,7 @@ def keep(path: Path, lock: Lock) -> None:
 def forged(lock: Lock, **changes: Any) -> Lock:
     """A lock that says something else, whole again."""
     other = lock.model_copy(update=changes)
-    return other.model_copy(update={"sha256": _digest(other)})
+    return other.model_copy(update={"sha256": _digest(body_of(other))})
 
 
 def report(lock: Lock, path: Path, today: date = TODAY) -> Report:

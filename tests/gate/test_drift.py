@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.gate.commands import _decide
+from app.gate.drift import compare
+from app.gate.task import read
 from app.gate.words import COUNT, Drift, Finding, Kind, Report, RunnerUp, Stamp, Validated
 from tests.gate.decided import TASK, TODAY, advisor, forged, locked, report, written
 
@@ -166,3 +169,15 @@ def test_the_gravest_kind_that_counts_is_the_exit_code() -> None:
     assert found.code(frozenset({Kind.DRIFT, Kind.STALE})) == 2
     assert found.code(frozenset({Kind.STALE})) == 5
     assert found.code(frozenset()) == 0
+
+
+def test_a_choice_that_fell_far_behind_was_overtaken_not_invalidated(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    lock = locked(path)
+    assert lock.choice is not None
+    asked = read(path)
+    answer, by = _decide(asked.task, ())
+    second = lock.choice.model_copy(update={"architecture": answer.candidates[1].architecture})
+    short = answer.model_copy(update={"candidates": answer.candidates[:1]})
+    found = compare(forged(lock, choice=second), asked, short, by, TODAY)
+    assert (found.drift, found.code(COUNT)) == (Drift.OVERTAKEN, 2)

@@ -110,3 +110,12 @@ def test_an_abstention_can_be_locked_and_holds(tmp_path: Path) -> None:
     assert lock.choice is None
     assert lock.abstained_reason
     assert report(lock, path).drift == "same"
+
+
+def test_a_field_that_a_later_version_adds_does_not_make_old_locks_differ(tmp_path: Path) -> None:
+    lock = locked(written(tmp_path))
+    assert "priorities" not in lock.task, "what is left to its default is not written down"
+    assert "classes" not in lock.task["data"]
+    body = json.loads(locks.render(lock))
+    body["licences"] = dict(reversed(body["licences"].items()))
+    assert locks.parse(json.dumps(body), "another order").sha256 == lock.sha256
