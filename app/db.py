@@ -138,6 +138,7 @@ def backup(path: Path) -> None:
     source = sqlite3.connect(f"file:{_embedded()}?mode=ro", uri=True)
     partial = path.with_name(path.name + ".part")
     partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)  # it holds the secrets that webhooks are signed with
     with closing(source), closing(sqlite3.connect(partial)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")

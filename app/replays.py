@@ -8,6 +8,7 @@ forgotten, so that the same key may come again with a request that is right.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ def take(where: str, request_sha256: str) -> Answer | None:
             detail = "this Idempotency-Key came with another request before"
             raise Unprocessable(detail, [FieldProblem(pointer="header:Idempotency-Key", code="key_reused", detail=detail)])
         if found.status is not None:
-            return Answer(found.status, found.headers, found.body or b"")
+            return Answer(found.status, found.headers, zlib.decompress(found.body) if found.body else b"")
         mine = ReplayRow.place == where, ReplayRow.created_at == found.created_at
         if found.created_at > now - ABANDONED_SECONDS:
             raise Conflict("the first request with this Idempotency-Key is at work", retry_after=1)
@@ -66,7 +67,7 @@ def take(where: str, request_sha256: str) -> Answer | None:
 def keep(where: str, answer: Answer) -> None:
     """Fills in the answer. The secret of one that must not be stored is left out."""
     secret = "no-store" in answer.headers.get("cache-control", "")
-    values = {"status": answer.status, "headers": dict(answer.headers), "body": None if secret else answer.body}
+    values = {"status": answer.status, "headers": dict(answer.headers), "body": None if secret else zlib.compress(answer.body, 1)}
     with db.transaction() as session:
         session.execute(sa.update(ReplayRow).where(ReplayRow.place == where).values(**values))
 

@@ -122,6 +122,7 @@ def test_a_backup_taken_while_others_write_is_whole_and_can_be_restored(sqlite_d
         writer.join()
     with sqlite3.connect(tmp_path / "copy.sqlite3") as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert (tmp_path / "copy.sqlite3").stat().st_mode & 0o077 == 0
     with db.transaction() as session:
         session.add(_worker("after"))
     db.restore(tmp_path / "copy.sqlite3")

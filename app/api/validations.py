@@ -72,7 +72,7 @@ async def create(
     advisor: AdvisorDep,
     knowledge: KnowledgeDep,
     key: IdempotencyHeader = None,
-    prefer: Annotated[str | None, Header(max_length=200, description="`wait=N`: answer after N seconds, at most 60.")] = None,
+    prefer: Annotated[str | None, Header(description="`wait=N`: answer after N seconds, at most 60.")] = None,
     validate_only: Annotated[bool, Query(description="Answer with the plan and queue nothing.")] = False,
 ) -> Response:
     """Queues the runs that answer: does the first choice beat the baseline on this data?"""

@@ -91,11 +91,11 @@ def deliver_due() -> int:
 
 
 def lease() -> list[Letter]:
-    """Takes up to twenty due deliveries for this process."""
+    """Takes up to twenty due deliveries for this process. What is for a disabled endpoint waits until it is enabled."""
     with db.reading() as session:
         now = db.now(session)
-        due = sa.select(DeliveryRow.id, DeliveryRow.next_at).where(DeliveryRow.next_at <= now).order_by(DeliveryRow.next_at)
-        found = session.execute(due.limit(20)).all()
+        due = sa.select(DeliveryRow.id, DeliveryRow.next_at).join(EndpointRow).where(DeliveryRow.next_at <= now)
+        found = session.execute(due.where(EndpointRow.enabled).order_by(DeliveryRow.next_at).limit(20)).all()
     letters = []
     for delivery_id, next_at in found:
         with db.transaction() as session:

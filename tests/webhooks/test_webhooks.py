@@ -174,6 +174,10 @@ def test_an_endpoint_that_is_gone_is_disabled(allowed: None, client: TestClient,
     assert courier.deliver_due() == 0
     assert client.patch(path, json={"enabled": True}).json()["disabled_reason"] is None
     assert client.post(f"{path}/ping").status_code == 202
+    client.patch(path, json={"enabled": False})
+    assert courier.deliver_due() == 0, "what is on its way waits"
+    client.patch(path, json={"enabled": True})
+    assert courier.deliver_due() == 1
 
 
 def test_while_a_secret_is_rotated_the_old_one_signs_too(allowed: None, client: TestClient, receiver: Receiver) -> None:
