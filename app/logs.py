@@ -39,4 +39,5 @@ def install() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(JsonLines())
         logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        for name in ("httpx", "dbos", "alembic"):  # their lines tell of addresses, not of work
+            logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from http import HTTPStatus
 
@@ -10,7 +11,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
 
 from app.api.wire import encode
 from app.errors import AdvisorError, BadRequest, NotReady, Problem, Unprocessable, field_problem
@@ -64,7 +64,9 @@ def install(app: FastAPI) -> None:
         known.title = HTTPStatus(error.status_code).phrase
         if error.status_code == 404:
             known.detail = f"there is no {request.url.path}; see /openapi.json for what there is"
-        headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else dict(error.headers or {})
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and (methods := _methods(request)):
+            headers = {"Allow": ", ".join(methods)}
         return problem_response(known, request_id(request), headers)
 
     @app.exception_handler(SQLAlchemyError)
@@ -76,11 +78,14 @@ def install(app: FastAPI) -> None:
 
 
 def _methods(request: Request) -> list[str]:
-    """What may be done with the resource of a path: the routes of one pattern are several, and the framework names the first."""
-    found = [r for r in request.app.routes if isinstance(r, Route) and r.matches(request.scope)[0] is not Match.NONE]
-    patterns = [r.path_format for r in found]
-    own = request.url.path if request.url.path in patterns else patterns[0] if patterns else ""
-    return sorted({m for r in found if r.path_format == own for m in r.methods or () if m != "HEAD"})
+    """What may be done with the resource of a path, by the document: the routes of one path are several, and the framework
+    names the first. Empty for what the document does not know."""
+    path, known = request.url.path, request.app.openapi()["paths"]
+    for part in ("[^/]+", ".+"):  # an id may hold slashes
+        for template in (path, *known):
+            if template in known and re.fullmatch(re.sub(r"\{\w+\}", part, template), path):
+                return [method.upper() for method in known[template]]
+    return []
 
 
 def request_id(request: Request) -> str:

@@ -104,7 +104,9 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: TestClient)
     problem(client.get("/v1/nothing"), 404)
     found = client.delete("/v1/architectures")
     problem(found, 405)
-    assert "GET" in found.headers["allow"]
+    assert found.headers["allow"] == "GET"
+    assert set(client.patch("/v1/validations").headers["allow"].split(", ")) == {"GET", "POST"}
+    assert client.post("/v1/rules/a/b").headers["allow"] == "GET"
 
 
 def test_an_unexpected_error_tells_nothing_of_the_inside(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
