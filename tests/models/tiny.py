@@ -44,6 +44,7 @@ BY_TASK: dict[str, dict[str, Any]] = {
     "audio-vocoder": {"dataset": "spoken-characters", "length": 1024},
     "point-cloud": {"dataset": "digits-points", "length": 32},
     "tabular": {"dataset": "rand-health", "samples": 300},
+    "time-series": {"dataset": "el-nino", "length": 8},
     "video": {"dataset": "moving-digits", "resolution": 8, "channels": 1, "length": 4},
 }
 """The smallest real data of each task."""
@@ -55,9 +56,11 @@ OWN: dict[str, dict[str, Any]] = {
     "cyclegan": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "pool": 6}},
     "cut": {"batch_size": 4, "options": {"threads": 1, "blocks": 1, "patches": 16}},
     "gan-int-cls": {"options": {"threads": 1, "sentence": 8}},
+    "spade": {"batch_size": 4, "width": 2, "options": {"threads": 1, "perceptual": 0}},
     "lama": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
     "hifi-gan": {"batch_size": 2, "width": 2, "options": {"threads": 1, "judge_width": 1}},
     "ctgan": {"options": {"threads": 1, "pack": 2, "modes": 2}},
+    "timegan": {"options": {"threads": 1, "layers": 1}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
 """What a network needs beside, to be small."""
