@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.db import PROJECT
 from app.settings import child_environment
+from app.validations import fence
 from app.validations.lease import take
 from models import contract
 
@@ -45,7 +46,7 @@ class Child:
             return None
         with lock, (run_dir / contract.LOG).open("ab") as log:  # the child's copy of the descriptor goes on holding the lock
             process = subprocess.Popen(
-                [sys.executable, "-m", "models.train", str(run_dir), "--lease", str(lease_file)],
+                [*fence.without_network(), sys.executable, "-m", "models.train", str(run_dir), "--lease", str(lease_file)],
                 cwd=PROJECT,
                 env=child_environment(PYTHONUNBUFFERED="1", **environment),
                 stdin=subprocess.DEVNULL,
@@ -54,6 +55,8 @@ class Child:
                 start_new_session=True,
                 pass_fds=(lock.fileno(),),
             )
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                fence.limit(process.pid, environment)
         return cls(run_dir, process)
 
     def poll(self) -> int | None:
