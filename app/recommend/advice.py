@@ -17,7 +17,7 @@ from app.vocabulary import Advice, Architecture, Kind, TaskSlug
 if TYPE_CHECKING:
     from app.recommend.advisor import Advisor
 
-_NAMED = 3
+_NAMED, _FIGURES = 5, 3
 """Methods named for one task, and figures cited for each."""
 _LEAST = 2
 """Yardsticks on which a method must be compared before it is named."""
@@ -33,9 +33,14 @@ class Rival:
     figures: tuple[str, ...]
     source: str
 
+    @property
+    def share(self) -> float:
+        """Of the yardsticks won, as if one more were won and one more lost: few say less than many."""
+        return (self.wins + 1) / (self.met + 2)
+
 
 def rivals_of(figures: Figures, architectures: Sequence[Architecture]) -> dict[TaskSlug, tuple[Rival, ...]]:
-    """For every task the methods that beat every GAN on more than half of the yardsticks they share with one, most wins first."""
+    """For every task the methods that beat every GAN on more than half of the yardsticks they share with one, the surest first."""
     cards = {a.slug: a for a in architectures}
     met: dict[tuple[TaskSlug, str], list[tuple[bool, int]]] = defaultdict(list)
     order = np.argsort(figures.cell, kind="stable")
@@ -53,9 +58,9 @@ def rivals_of(figures: Figures, architectures: Sequence[Architecture]) -> dict[T
     for (task, slug), results in met.items():
         won = [i for win, i in results if win]
         if len(results) >= _LEAST and 2 * len(won) > len(results):
-            ids = tuple(figures.rows[i].id for i in won[:_NAMED])
+            ids = tuple(figures.rows[i].id for i in won[:_FIGURES])
             found[task].append(Rival(cards[slug].name, len(won), len(results), ids, figures.rows[won[0]].source))
-    return {task: tuple(sorted(rivals, key=lambda r: (-r.wins, r.name))[:_NAMED]) for task, rivals in found.items()}
+    return {task: tuple(sorted(rivals, key=lambda r: (-r.share, r.name))[:_NAMED]) for task, rivals in found.items()}
 
 
 def advice_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Advice, ...]:

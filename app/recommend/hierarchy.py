@@ -55,9 +55,9 @@ NUISANCE: Variances = {
     "noise": 0.151,
 }
 """Variance, within one publication, of what another would not repeat; `cell` takes the level out, `own` is flattery."""
-TREND = 1.0
+TREND = 0.7
 """By how much a new publication finds designs of three years later better, beyond what the effects say. Chosen by backtest over
-publications left out: 1 to 2 do alike, 0 clearly worse. A fit cannot see it: no publication repeats the old comparisons."""
+publications left out: 0.5 to 1.5 do alike, 0 clearly worse. A fit cannot see it: no publication repeats the old comparisons."""
 FIGURE_VARIANCE = sum(v for k, v in NUISANCE.items() if k != "cell")
 """By how much one new figure scatters around its prediction, in squared spreads of its cell."""
 

@@ -13,7 +13,7 @@ from app.recommend.hierarchy import FIGURE_VARIANCE
 from app.recommend.linear import Array
 
 LEVEL = 0.8
-WIDTH = 1.05
+WIDTH = 0.95
 """Factor on the interval that brings its coverage in the backtest to LEVEL."""
 _MANY = 64
 """Of more figures than this the quantile is taken as of so many."""

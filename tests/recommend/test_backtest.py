@@ -13,7 +13,7 @@ from app.recommend.backtest import METHODS, backtest, foreign
 from app.vocabulary import Benchmark, Knowledge, TaskSlug
 from tests.recommend.shipped import knowledge
 
-FLOOR = {"top1": 0.44, "spearman": 0.32, "within20": 0.79}
+FLOOR = {"top1": 0.52, "spearman": 0.33, "within20": 0.80}
 """Slightly under what was measured, see docs/advice.md."""
 
 
@@ -27,11 +27,16 @@ def test_the_advisor_stays_above_its_floor() -> None:
     assert {name: scores[name] for name, least in FLOOR.items() if scores[name] < least} == {}
 
 
+EVEN = 0.03
+"""Standard error of a mean rank correlation over the groups: nearer than this two methods order alike."""
+
+
 @pytest.mark.parametrize("other", METHODS[1:])
-def test_the_advisor_beats_every_simple_rule(other: str) -> None:
+def test_the_advisor_names_the_best_more_often_than_every_simple_rule_and_orders_no_worse(other: str) -> None:
     scores = own()["methods"]
-    for name in FLOOR:
+    for name in ("top1", "within20"):
         assert scores["advisor"][name] > scores[other][name], name
+    assert scores["advisor"]["spearman"] > scores[other]["spearman"] - EVEN
 
 
 def test_an_80_percent_interval_holds_75_to_85_percent() -> None:
