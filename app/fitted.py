@@ -75,7 +75,11 @@ def _key() -> str:
     total = hashlib.sha256(f"{digest(SHIPPED)} {sorted(networks())} {sys.version}".encode())
     total.update(" ".join(version(name) for name in ("numpy", "scipy", "pydantic")).encode())
     record = SHIPPED / RECORD
-    sources = [_CODE / "vocabulary.py", *sorted((_CODE / "recommend").rglob("*.py")), *sorted((_CODE / "knowledge").glob("*.py"))]
+    sources = [
+        *sorted((_CODE / "vocabulary").glob("*.py")),
+        *sorted((_CODE / "recommend").rglob("*.py")),
+        *sorted((_CODE / "knowledge").glob("*.py")),
+    ]
     for path in (*([record] if record.is_file() else []), *sources):
         total.update(path.read_bytes())
     return total.hexdigest()[:32]
