@@ -185,6 +185,14 @@ def train(
 
 
 @app.command()
+def replay(
+    report: Annotated[Path, typer.Argument(help="report.json of a run or of a validation, or the folder that holds it.")],
+) -> None:
+    """Plays finished runs again by their steps and compares every figure. 0: the same to the last bit; 2: not; 64: cannot be done."""
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "models.replay", str(report)], check=False).returncode)
+
+
+@app.command()
 def backtest(
     extra: Annotated[Path | None, typer.Option(help="Foreign figures as CSV, tested on and never learned from.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,

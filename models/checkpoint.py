@@ -48,10 +48,15 @@ def load_checkpoint(run_dir: Path) -> tuple[bytes, dict[str, Any]] | None:
 
 
 def write(path: Path, body: bytes) -> None:
-    """Replaces a file whole: written aside, flushed to the disk, renamed."""
+    """Replaces a file whole: written aside, flushed to the disk, renamed. Raises OSError, and leaves nothing aside, where there is no
+    room."""
     new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    try:
+        with new.open("wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

@@ -48,6 +48,7 @@ EXIT_BAD_RECIPE = 64
 EXIT_BAD_DATA = 65
 EXIT_DIVERGED = 66
 EXIT_OUT_OF_MEMORY = 67
+EXIT_NO_SPACE = 74  # the disk was full or a quota was reached: the last whole checkpoint is there, start again once there is room
 EXIT_STOPPED = 75  # SIGTERM: a checkpoint was written, start again to resume
 
 Precision = Literal["fp32", "bf16"]
@@ -61,8 +62,13 @@ class RunBudget:
     """Training time in seconds summed over resumes, measuring included."""
     steps: int | None = None
     """Discriminator updates."""
+    share: float = 1.0
+    """Part of it at which the run measures, reports and ends for now. It goes on from there under a larger share, once report.json
+    has been moved away."""
 
     def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError("the share of a budget must be above zero and at most one")
         if self.seconds is None and self.steps is None:
             raise ValueError("a budget needs seconds or steps")
         if (self.seconds is not None and self.seconds <= 0) or (self.steps is not None and self.steps <= 0):

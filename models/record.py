@@ -28,6 +28,8 @@ class Record:
     watch: dict[str, Any] = field(default_factory=dict)
     """State of models/health.py."""
     hopeless: bool = False
+    pace: list[tuple[int, float]] = field(default_factory=list)
+    """From which step on which part of the budget counted as spent, where time decided: what a replay by steps needs to know."""
 
     def add_measurement(self, at: dict[str, Any], measured: Measured | None, metric: Metric | None) -> None:
         """`at` has step and kimg. Without a metric only these are kept."""

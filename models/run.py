@@ -28,6 +28,9 @@ from models.outcome import Refused, Stopped
 from models.record import Record
 
 GRID = 64
+PACES = 256
+MEASURING_SHARE = 0.2
+"""Under a budget in seconds a due measurement waits while measuring has taken more of the time than this."""
 SETBACKS = 2
 """How often a run whose numbers are no longer finite goes on from its last checkpoint at half the learning rate."""
 
@@ -74,6 +77,34 @@ class Run:
         if self.budget.seconds is not None:
             parts.append((self.elapsed + self.record.reserve) / self.budget.seconds)
         return min(max(parts), 1.0)
+
+    @property
+    def done(self) -> bool:
+        """The share of the budget is spent, or there is nothing more to learn."""
+        return not self.game.adversary.phases or self.fraction >= self.budget.share or self.record.hopeless
+
+    @property
+    def pace(self) -> float:
+        """The fraction that training goes by; where time decides, in steps of 1/PACES that are written down, for a replay."""
+        fraction = self.fraction
+        if self.budget.seconds is None:
+            return fraction
+        level = round(fraction * PACES) / PACES
+        if not self.record.pace or self.record.pace[-1][1] != level:
+            self.record.pace.append((self.game.step, level))
+        return level
+
+    def measurement_due(self) -> bool:
+        """At the start, then every so many images; not so close to the end of the time that the last measurement says the same."""
+        record, budget = self.record, self.budget
+        if not record.history:
+            return True
+        if self.game.kimg - record.history[-1]["kimg"] < self.recipe.measure_every_kimg:
+            return False
+        if budget.seconds is None:
+            return True
+        end = budget.share * budget.seconds
+        return record.measuring_seconds <= MEASURING_SHARE * self.elapsed and self.elapsed + 3 * record.reserve < end
 
     def sound(self) -> bool:
         """Reads the losses; when they or the weights are not finite, goes back to the last checkpoint and returns False.
@@ -231,6 +262,8 @@ class Run:
             "history": record.history,
             "health": record.health,
             "stopped_early": record.hopeless,
+            "setbacks": record.setbacks,
+            "pace": record.pace,
             "hardware": self.hardware.describe(),
             "peak_memory_bytes": record.peak_memory_bytes,
             "ema_sha256": hashlib.sha256(average).hexdigest(),

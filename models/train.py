@@ -8,6 +8,8 @@ late: a wrong recipe is refused at once, and neither the lease nor a SIGTERM wai
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import os
 import signal
 import sys
@@ -27,8 +29,7 @@ CHECK_STEPS = 16
 """Losses are read this often at least; reading waits for the device."""
 PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0
-MEASURING_SHARE = 0.2
-"""Under a budget in seconds a due measurement waits while measuring has taken more of the time than this."""
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def play(run: Run) -> None:
@@ -38,9 +39,8 @@ def play(run: Run) -> None:
         game.begin()
     try:
         while True:
-            fraction, now = run.fraction, time.monotonic()
-            done = not game.adversary.phases or fraction >= 1 or run.record.hopeless
-            told, measure = run.stopping(), measurement_due(run)
+            now, done = time.monotonic(), run.done
+            told, measure = run.stopping(), run.measurement_due()
             progress, save = now - run.reported >= PROGRESS_SECONDS, now - run.saved >= CHECKPOINT_SECONDS
             if done or told or measure or progress or save or game.step % CHECK_STEPS == 0:
                 if not run.sound():
@@ -55,24 +55,13 @@ def play(run: Run) -> None:
                     run.save()
             if done:
                 break
-            game.enter_phase(fraction)
-            game.play(fraction)
+            pace = run.pace
+            game.enter_phase(pace)
+            game.play(pace)
     except Stopped:
         run.save()
         raise
     run.finish()
-
-
-def measurement_due(run: Run) -> bool:
-    """At the start, then every so many images; not so close to the end of the time that the last measurement says the same."""
-    record, budget = run.record, run.budget
-    if not record.history:
-        return True
-    if run.game.kimg - record.history[-1]["kimg"] < run.recipe.measure_every_kimg:
-        return False
-    if budget.seconds is None:
-        return True
-    return record.measuring_seconds <= MEASURING_SHARE * run.elapsed and run.elapsed + 3 * record.reserve < budget.seconds
 
 
 def train(run_dir: Path, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -94,6 +83,10 @@ def train(run_dir: Path, stopping: Callable[[], bool] = lambda: False) -> int:
         journal.write("failed", code=refused.code, detail=str(refused))
         return refused.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            with contextlib.suppress(OSError):
+                journal.write("failed", code="no_space", detail=str(error.strerror))
+            return contract.EXIT_NO_SPACE
         from models.hardware import out_of_memory
 
         if out_of_memory(error):
