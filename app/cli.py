@@ -13,6 +13,7 @@ import orjson
 import typer
 import yaml
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from app import errors
@@ -120,7 +121,7 @@ def recommend(
 @app.command()
 def validate(
     file: Annotated[Path, typer.Argument(help="A task as YAML or JSON; - reads standard input.")],
-    dataset: Annotated[str, typer.Option(help="A data set the worker knows, such as mnist-5k.")],
+    dataset: Annotated[str, typer.Option(help="A data set the worker knows, such as mnist-5k, or your own folder or file.")],
     max_seconds: Annotated[float, typer.Option(min=1, help="Training time over all runs.")] = 120,
     architectures: Annotated[list[str] | None, typer.Option("--architecture", help="Instead of the best trainable ones.")] = None,
     seed: int = 0,
@@ -132,15 +133,16 @@ def validate(
     from app.settings import settings
     from app.watch import local_service
 
+    own = [] if server or not Path(dataset).exists() else [Path(dataset).resolve()]
     body = {
         "task": read_task(file, {}).model_dump(mode="json", exclude_none=True),
-        "dataset": dataset,
+        "dataset": str(own[0]) if own else dataset,
         "budget": {"max_seconds": max_seconds},
         "seed": seed,
     }
     if architectures:
         body["architectures"] = architectures
-    with Client(server, key=settings().key.get_secret_value()) if server else local_service() as client:
+    with Client(server, key=settings().key.get_secret_value()) if server else local_service(folders=own) as client:
         outcome = follow(client, body, out_dir)
     raise typer.Exit(OK if outcome == "confirmed" else NOT_CONFIRMED)
 
@@ -449,6 +451,12 @@ def main_errors(run: Callable[[], object]) -> None:
         run()
     except SystemExit as end:  # typer ends a wrong option with 2, which here is drift
         raise SystemExit(USAGE if hasattr(end.__context__, "format_message") else end.code) from None
+    except (ValidationError, SettingsError) as error:
+        if isinstance(error, ValidationError) and error.title != "Settings":
+            raise
+        for line in wrong_settings(error):
+            err.print(f"error: {line}", highlight=False, markup=False, soft_wrap=True)
+        raise SystemExit(USAGE) from None
     except AdvisorError as error:
         err.print(f"error: {error.detail}", highlight=False, markup=False, soft_wrap=True)
         for problem in error.errors:
@@ -458,6 +466,13 @@ def main_errors(run: Callable[[], object]) -> None:
             raise SystemExit(STALE) from None
         usage = 400 <= error.status < 500
         raise SystemExit(USAGE if usage else (TRY_LATER if error.retryable else OUR_ERROR)) from None
+
+
+def wrong_settings(error: ValidationError | SettingsError) -> list[str]:
+    """Which environment variables cannot be used, and why."""
+    if isinstance(error, SettingsError):
+        return [str(error)]
+    return [f"GAN_ADVISOR_{'_'.join(map(str, e['loc'][:1])).upper()}: {e['msg']}" for e in error.errors()]
 
 
 if __name__ == "__main__":

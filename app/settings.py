@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -21,7 +23,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=0, le=64, description="Worker processes that `serve` starts.")
-    data_folders: tuple[Path, ...] = Field((), description="Folders whose data sets a validation may name by path.")
+    data_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Folders whose data sets a validation may name by path, separated by colons."
+    )
     policies: Path | None = Field(None, description="Folder with a team's own rules, *.yaml; see docs/policies.md.")
     max_run_seconds: float = Field(7200.0, gt=0, description="Largest budget.max_seconds a validation may ask for.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
@@ -47,6 +51,14 @@ class Settings(BaseSettings):
     key: SecretStr = Field(SecretStr(""), description="API key that commands send to a service.")
     demo_seconds: float = Field(150.0, gt=0, description="Training time of `make demo`.")
 
+    @field_validator("data_folders", mode="before")
+    @classmethod
+    def _separated(cls, given: Any) -> Any:
+        """`/data:/more`, as in PATH; a JSON list is taken too."""
+        if not isinstance(given, str):
+            return given
+        return json.loads(given) if given.lstrip().startswith("[") else [part for part in given.split(os.pathsep) if part]
+
     @property
     def url(self) -> str:
         """The database URL, the embedded default filled in."""
@@ -56,6 +68,12 @@ class Settings(BaseSettings):
     def runs(self) -> Path:
         """One folder per validation."""
         return self.data_dir.absolute() / "runs"
+
+
+def service_environment(folders: Sequence[Path]) -> dict[str, str]:
+    """The environment of a service that this command starts for itself, which may read these folders too."""
+    named = os.pathsep.join(map(str, (*settings().data_folders, *folders)))
+    return {**os.environ, "GAN_ADVISOR_DATA_FOLDERS": named}
 
 
 def child_environment(**values: str) -> dict[str, str]:

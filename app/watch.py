@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -18,21 +19,21 @@ from rich.table import Table
 
 from app.client import Client
 from app.errors import NotReady
-from app.settings import settings
+from app.settings import service_environment, settings
 from app.vocabulary import Estimate, Fingerprint, Recommendation, WhyNot
 
 START_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def local_service(workers: int = 1) -> Iterator[Client]:
-    """A client of a service of our own, ended with the block. Raises NotReady when it does not come up."""
-    with local_address(workers) as url, Client(url, key=settings().key.get_secret_value()) as client:
+def local_service(workers: int = 1, folders: Sequence[Path] = ()) -> Iterator[Client]:
+    """A client of a service of our own that may read `folders`, ended with the block. Raises NotReady when it does not come up."""
+    with local_address(workers, folders) as url, Client(url, key=settings().key.get_secret_value()) as client:
         yield client
 
 
 @contextlib.contextmanager
-def local_address(workers: int = 1) -> Iterator[str]:
+def local_address(workers: int = 1, folders: Sequence[Path] = ()) -> Iterator[str]:
     """The URL of a service of our own on a free loopback port, ended with the block. Raises NotReady when it does not come up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -41,7 +42,9 @@ def local_address(workers: int = 1) -> Iterator[str]:
     log = settings().data_dir.absolute() / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as lines:
-        service = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=lines, stderr=lines)
+        service = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=lines, stderr=lines, env=service_environment(folders)
+        )
     try:
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
         while True:

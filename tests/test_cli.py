@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.settings import Settings
 from app.vocabulary import Recommendation
 
 
@@ -135,3 +136,16 @@ def test_killing_serve_takes_its_worker_along(tmp_path: Path) -> None:
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
         assert time.monotonic() < deadline, "the worker lives on without its service"
         time.sleep(0.2)
+
+
+def test_a_wrong_setting_is_a_message_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAN_ADVISOR_PORT", "many")
+    told = run("db", "upgrade")
+    assert told.returncode == 64
+    assert "GAN_ADVISOR_PORT" in told.stderr and "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("given", ["/data:/more", '["/data", "/more"]'])
+def test_folders_are_named_as_in_a_path_or_as_a_list(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAN_ADVISOR_DATA_FOLDERS", given)
+    assert Settings().data_folders == (Path("/data"), Path("/more"))

@@ -18,7 +18,7 @@ from app.errors import Unprocessable
 from app.recommend import Advisor
 from app.recommend.winners import COLUMNS, MOST, ROWS
 from app.validations.known import datasets, fitting, trainable
-from app.vocabulary import Excluded, Knowledge, MapField, Recommendation
+from app.vocabulary import Candidate, Excluded, Knowledge, MapField, Reason, Recommendation
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,12 @@ def _far(dataset: str, answer: Recommendation) -> tuple[int, int]:
     )
 
 
+def why_of(first: Candidate) -> Reason | None:
+    """The strongest reason that speaks of the design itself; one about a relative only where there is no other."""
+    own = [r for r in first.reasons if r.rule_id or f"/{first.architecture}/" in (r.benchmark_id or "")]
+    return max(own or first.reasons, key=lambda r: r.effect or 0.0, default=None)
+
+
 def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
     """What the page shows of the answer itself."""
     by_rule: dict[str, list[Excluded]] = defaultdict(list)
@@ -134,7 +140,7 @@ def context_of(answer: Recommendation, knowledge: Knowledge) -> dict[str, Any]:
         "frontier": frontier_chart(answer, knowledge),
         "axis": axis_of(answer.candidates[0], knowledge) if answer.candidates else "",
         "metric": metric_name(answer.candidates[0], knowledge) if answer.candidates else "",
-        "why": max(answer.candidates[0].reasons, key=lambda r: r.effect or 0.0, default=None) if answer.candidates else None,
+        "why": why_of(answer.candidates[0]) if answer.candidates else None,
         "excluded": sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0])),
         "room_bytes": (room_gb(answer, knowledge) or 0) * 1e9 or None,
         **behind_of(knowledge),
