@@ -8,7 +8,6 @@ late: a wrong recipe is refused at once, and neither the lease nor a SIGTERM wai
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import os
 import signal
@@ -70,6 +69,16 @@ def train(run_dir: Path, stopping: Callable[[], bool] = lambda: False) -> int:
     if not run_dir.is_dir():
         sys.stderr.write(f"{run_dir} is not a folder\n")
         return contract.EXIT_BAD_RECIPE
+    try:
+        return _to_its_end(run_dir, stopping)
+    except OSError as error:  # also of a `failed` that found no room, whatever the failure was: a full disk makes many kinds
+        if error.errno in NO_SPACE:
+            return contract.EXIT_NO_SPACE
+        raise
+
+
+def _to_its_end(run_dir: Path, stopping: Callable[[], bool]) -> int:
+    """Raises OSError where there is no room, and what has no exit code."""
     journal = Journal(run_dir)
     try:
         if not (run_dir / contract.REPORT).exists():
@@ -84,9 +93,7 @@ def train(run_dir: Path, stopping: Callable[[], bool] = lambda: False) -> int:
         return refused.exit_code
     except Exception as error:
         if isinstance(error, OSError) and error.errno in NO_SPACE:
-            with contextlib.suppress(OSError):
-                journal.write("failed", code="no_space", detail=str(error.strerror))
-            return contract.EXIT_NO_SPACE
+            raise
         from models.hardware import out_of_memory
 
         if out_of_memory(error):

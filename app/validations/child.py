@@ -28,6 +28,7 @@ REASONS = {
     contract.EXIT_BAD_DATA: "the data could not be loaded",
     contract.EXIT_DIVERGED: "the training diverged",
     contract.EXIT_OUT_OF_MEMORY: "out of memory",
+    contract.EXIT_NO_SPACE: "the disk is full, or a file grew beyond its limit",
     contract.EXIT_STOPPED: "stopped from outside",
 }
 
@@ -92,10 +93,18 @@ class Child:
         return f"{text}: {told[-1].data.get('detail')}" if told and code > 0 else text
 
 
-def report_of(run_dir: Path) -> dict[str, object] | None:
-    """The report of a finished run; None while it has not finished."""
-    try:
-        body = json.loads((run_dir / contract.REPORT).read_text())
-    except FileNotFoundError:
-        return None
-    return dict(body)
+def report_of(run_dir: Path, share: float = 1.0) -> dict[str, object] | None:
+    """The report of a run that has come as far as this share of its budget; None while it has not.
+
+    A report of a smaller share is moved aside, so that the run can go on; it stays as what was known then.
+    """
+    for path in (run_dir / f"report-{share:g}.json", run_dir / contract.REPORT):
+        try:
+            body = dict(json.loads(path.read_text()))
+        except FileNotFoundError:
+            continue
+        reached = float(body.get("budget", {}).get("share", 1.0))
+        if reached >= share or body.get("stopped_early"):
+            return body
+        path.rename(run_dir / f"report-{reached:g}.json")
+    return None

@@ -77,7 +77,9 @@ def reason(waiting: Waiting, workers: Mapping[str, Able]) -> str:
     memory = f"{waiting.needs_memory_gb:.3g} GB of device memory"
     wanted = f"a GPU and {memory}" if waiting.needs_gpu else memory
     if waiting.workers:
-        return f"waits for one of {waiting.workers} worker{'s' * (waiting.workers != 1)} with {wanted}, of {len(workers)}; {where}"
+        return (
+            f"waits for one of {waiting.workers} worker{'s' * (waiting.workers != 1)} with {wanted}, of {len(workers)}; {where}"
+        )
     best = max(w.memory_bytes for w in workers.values() if w.gpu or not any(o.gpu for o in workers.values()))
     has = f"{best / GB:.3g} GB on {'a GPU' if any(w.gpu for w in workers.values()) else 'a CPU'}"
     up = "the one that is up has" if len(workers) == 1 else f"the largest of {len(workers)} has"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from sys import maxsize
 from typing import Any
@@ -11,6 +11,7 @@ from app.errors import FieldProblem, Unprocessable
 from app.settings import settings
 from app.validations.devices import needed
 from app.validations.known import dataset, defaults, on_cpu, tasks, trainable
+from app.validations.rungs import rungs, whole_runs
 from app.vocabulary import Candidate, RecipeValue, Recommendation, ValidationRequest
 from models.contract import Recipe
 
@@ -60,16 +61,17 @@ def plan(request: ValidationRequest, recommendation: Recommendation, team: str |
     runs = [_run("baseline", first, seconds[0], noise if trained else 0.0)]
     for name, (slug, known) in zip(names, chosen.items(), strict=False):
         runs.append(_run(name, _recipe(slug, known, data, shared, seconds[1], scaled), seconds[1], noise))
-    total = request.budget.max_seconds
+    total, halvings = request.budget.max_seconds, rungs(len(chosen))
     return {
         "dataset": data,
         "metric": metric,
         "direction": direction,
         "confidence": CONFIDENCE,
         "threshold": threshold,
-        "rule": _rule(threshold),
+        "rule": _rule(threshold, halvings),
         "seed": request.seed,
-        "budget": {"max_seconds": total, "wall_seconds": 1.5 * total + 60 * len(runs)},
+        "budget": {"max_seconds": total, "wall_seconds": 1.5 * total + 60 * len(runs) * (1 + len(halvings))},
+        "rungs": halvings,
         "runs": runs,
         "needs": needed(runs, request),
         "scaled": scaled,
@@ -103,9 +105,10 @@ def _chosen(request: ValidationRequest, recommendation: Recommendation, task: st
 
 
 def _split(total: float, candidates: int, trained: bool) -> tuple[float, float]:
-    """Seconds of the baseline and of each candidate; a baseline that is trained gets as much as a candidate."""
-    baseline = total / (candidates + 1) if trained else min(BASELINE_SHARE * total, BASELINE_SECONDS)
-    return round(baseline, 2), round((total - baseline) / candidates, 2)
+    """Seconds of the baseline and of each candidate that goes to the end; a baseline that is trained gets as much."""
+    whole = whole_runs(candidates)
+    baseline = total / (whole + 1) if trained else min(BASELINE_SHARE * total, BASELINE_SECONDS)
+    return round(baseline, 2), round((total - baseline) / whole, 2)
 
 
 def _run(name: str, recipe: Recipe, seconds: float, seed_noise: float) -> dict[str, Any]:
@@ -198,12 +201,14 @@ def _numbers(values: Mapping[str, RecipeValue]) -> dict[str, Any]:
     return found
 
 
-def _rule(threshold: float) -> str:
+def _rule(threshold: float, halvings: Sequence[Mapping[str, Any]]) -> str:
+    shares = " and ".join(f"{rung['share']:.3g} ({rung['keep']} go on)" for rung in halvings)
+    halved = f" Runner-ups that are not among the better half at a share of {shares} of the budget stop there and decide nothing."
     return (
         f"Confirmed when the {100 * CONFIDENCE:.0f} % interval of the paired difference to the baseline lies above {threshold:g} "
         f"and no runner-up beats the candidate by more; overturned when it lies below -{threshold:g}, when a runner-up does, or "
         "when the candidate diverges; otherwise inconclusive."
-    )
+    ) + (halved if halvings else "")
 
 
 def _problem(pointer: str, code: str, detail: str, allowed: Any) -> FieldProblem:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,15 +26,20 @@ from app.validations.child import Child, report_of
 from app.validations.devices import Device
 from app.validations.lease import Lease
 from app.validations.record import Claim
-from app.validations.tail import Tail
+from app.validations.rungs import cut, legs
+from app.validations.tail import Leg, Tail
 from app.validations.verdict import judge
 from app.vocabulary import Status, Verdict
 from models import contract
 
 log = logging.getLogger("gan_advisor")
 LOOK_SECONDS = 0.25
-STARTS = 3
-"""Of a child that someone else stops."""
+STARTS = 4
+"""Of a child that ends by no fault of its recipe; it goes on from its checkpoint."""
+PASSING = (contract.EXIT_STOPPED, contract.EXIT_NO_SPACE, -signal.SIGKILL)
+"""Exit codes that may not come again: stopped by someone, the disk was full, killed as the kernel does when memory runs out."""
+PAUSES = (0.5, 2.0, 8.0)
+"""Seconds before it is started again, so that there may be room by then."""
 T = TypeVar("T")
 
 
@@ -76,10 +82,9 @@ class Race:
         """Trains, judges, publishes. Raises Drained, record.Superseded, record.DeclaredDead."""
         reports: dict[str, dict[str, Any] | None] = {}
         try:
-            for run in self._held.plan["runs"]:
-                reports[run["name"]] = self._one(run)
+            stages, stopped = self._to_the_end(reports)
             verdict = judge(self._held.plan, reports)
-            report = self._write_report(verdict, reports)
+            report = self._write_report(verdict, {**stopped, **reports}, stages)
         except Canceled:
             self._publish(Status.CANCELED, "canceled on request")
         except Expired:
@@ -92,23 +97,49 @@ class Race:
         else:
             self._publish(Status.SUCCEEDED, f"{verdict.outcome}: {verdict.reason}", report, reports)
 
-    def _one(self, run: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The report of a run, or None when it diverged."""
+    def _to_the_end(
+        self, reports: dict[str, dict[str, Any] | None]
+    ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any] | None]]:
+        """Fills in the reports of the runs that decide; what each rung found, and the last reports of those that stopped there."""
+        plan, stages, stopped = self._held.plan, [], dict[str, dict[str, Any] | None]()
+        baseline, *racing = sorted(plan["runs"], key=lambda run: run["name"] != "baseline")
+        trained = float(baseline["budget"]["seconds"])
+        total = trained + sum((to - start) * number * racing[0]["budget"]["seconds"] for start, to, number in legs(plan))
+        reports["baseline"] = self._one(baseline, Leg(0.0, 1.0, 0.0, total))
+        before = trained
+        for (start, end, _), rung in zip_longest(legs(plan), plan.get("rungs", ())):
+            at: dict[str, dict[str, Any] | None] = {}
+            for run in racing:
+                at[run["name"]] = self._one(run, Leg(start, end, before, total))
+                before += (end - start) * float(run["budget"]["seconds"])
+            if rung is None:
+                reports |= at
+                break
+            stages.append(cut(plan, rung, at))
+            stopped |= {name: report for name, report in at.items() if name not in stages[-1]["kept"]}
+            racing = [run for run in racing if run["name"] in stages[-1]["kept"]]
+        return stages, stopped
+
+    def _one(self, run: Mapping[str, Any], leg: Leg) -> dict[str, Any] | None:
+        """The report of a run at the end of a leg, or None when it diverged. One that became hopeless goes no further."""
         run_dir = self._folder / run["name"]
-        tail = patient(lambda: Tail(self._held, run_dir, run))
+        tail = patient(lambda: Tail(self._held, run_dir, run, leg))
         recipe = contract.Recipe(**{**run["recipe"], "augment": tuple(run["recipe"]["augment"])})
-        for _ in range(STARTS):
-            report = report_of(run_dir)
+        for start in range(STARTS):
+            report = report_of(run_dir, leg.end)
             if report is not None:
                 patient(tail.look)
                 return report
-            contract.write_recipe(run_dir, recipe, contract.RunBudget(**run["budget"]))
+            contract.write_recipe(run_dir, recipe, contract.RunBudget(**run["budget"], share=leg.end))
             code, child = self._train(run_dir, tail)
             if code == contract.EXIT_DIVERGED:
                 return None
-            if code not in (contract.EXIT_OK, contract.EXIT_STOPPED):
-                raise Failed(f"run {run['name']} ({run['architecture']}): {child.reason(code)}")
-        raise Failed(f"run {run['name']} ({run['architecture']}) ended {STARTS} times without a report")
+            if code not in (contract.EXIT_OK, *PASSING) or start + 1 == STARTS:
+                again = f", in each of {STARTS} starts" if code in PASSING else ""
+                raise Failed(f"run {run['name']} ({run['architecture']}): {child.reason(code)}{again}")
+            if code != contract.EXIT_OK and self._seat.draining.wait(PAUSES[start]):
+                raise Drained
+        raise Failed(f"run {run['name']} ({run['architecture']}) left no report")
 
     def _train(self, run_dir: Path, tail: Tail) -> tuple[int, Child]:
         """Runs the child to its end; its exit code."""
@@ -156,11 +187,11 @@ class Race:
         ]
         patient(lambda: record.publish(self._held, outcome, reason, report, measured))
 
-    def _write_report(self, verdict: Verdict, reports: Mapping[str, Any]) -> dict[str, Any]:
+    def _write_report(self, verdict: Verdict, reports: Mapping[str, Any], stages: list[dict[str, Any]]) -> dict[str, Any]:
         """The validation's own report, in its folder and for its row."""
         held = self._held
         told = {"id": held.validation_id, "attempt": held.attempt, "verdict": verdict.model_dump(mode="json")}
-        body: dict[str, Any] = record.finite({**told, "plan": held.plan, "runs": reports})
+        body: dict[str, Any] = record.finite({**told, "plan": held.plan, "runs": reports, "rungs": stages})
         replacement = self._folder / "report.new"
         replacement.write_text(json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n")
         replacement.replace(self._folder / contract.REPORT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,23 @@ TYPES = {"started": "progress", "finished": "progress", "failed": "health"}
 """Events of a run that have another name in the log of the validation, where started and failed are said of the whole."""
 
 
+@dataclass(frozen=True)
+class Leg:
+    """One run's stretch of the race, in shares of its budget; and in seconds what the race has behind it, and all it takes."""
+
+    start: float
+    end: float
+    before: float
+    total: float
+
+
 class Tail:
     """What a run has reported, and how far the validation is."""
 
-    def __init__(self, held: Claim, run_dir: Path, run: Mapping[str, Any]) -> None:
-        self._held, self._run_dir, self._run = held, run_dir, run
+    def __init__(self, held: Claim, run_dir: Path, run: Mapping[str, Any], leg: Leg) -> None:
+        self._held, self._run_dir, self._run, self._leg = held, run_dir, run, leg
         self._offset, self._checked = 0, 0.0
         self._known = record.relayed(held.validation_id, run["name"])
-        spans = {r["name"]: float(r["budget"]["seconds"]) for r in held.plan["runs"]}
-        names = list(spans)
-        self._before = sum(spans[name] for name in names[: names.index(run["name"])])
-        self._span, self._total = spans[run["name"]], sum(spans.values())
         self._progress: dict[str, Any] = {}
         self._advance({})
 
@@ -50,13 +57,13 @@ class Tail:
         return wanted
 
     def _advance(self, told: Mapping[str, Any]) -> None:
-        inside = min(max(float(told.get("fraction") or 0.0), 0.0), 1.0)
-        left = told.get("eta_seconds")
-        rest = self._total - self._before - self._span
+        leg, seconds = self._leg, float(self._run["budget"]["seconds"])
+        reached = min(max(float(told.get("fraction") or 0.0), leg.start), leg.end)
+        done = min(leg.before + (reached - leg.start) * seconds, leg.total)
         self._progress = {
-            "fraction": round((self._before + inside * self._span) / self._total, 4),
+            "fraction": round(done / leg.total, 4),
             "step": int(told.get("step") or self._progress.get("step", 0)),
-            "eta_seconds": round((float(left) if left is not None else (1 - inside) * self._span) + rest, 1),
+            "eta_seconds": round(leg.total - done, 1),
             "run": self._run["name"],
             "architecture": self._run["architecture"],
         }

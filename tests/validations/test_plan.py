@@ -10,6 +10,7 @@ import pytest
 from app.errors import UnknownSlug, Unprocessable
 from app.validations.known import trainable
 from app.validations.plan import plan
+from app.validations.rungs import legs
 from models.contract import Recipe
 from tests.validations.samples import advise, candidate, recommendation, request
 
@@ -48,8 +49,10 @@ def test_all_runs_share_data_seed_and_the_way_of_measuring() -> None:
 def test_the_runs_together_stay_within_the_budget() -> None:
     for top_k in (1, 2, 3):
         made = planned(architectures=None, top_k=top_k, budget={"max_seconds": 100})
-        spent = [run["budget"]["seconds"] for run in made["runs"]]
-        assert 99 < sum(spent) <= 100.1 and spent[0] < min(spent[1:])
+        baseline, whole, *others = (run["budget"]["seconds"] for run in made["runs"])
+        assert set(others) <= {whole} and baseline < whole
+        stretches = [(end - start) * racing * whole for start, end, racing in legs(made)]
+        assert 99 < baseline + sum(stretches) <= 100.1
 
 
 def test_the_candidates_own_numbers_are_used_and_what_was_scaled_is_said() -> None:
