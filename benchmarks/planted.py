@@ -1,4 +1,4 @@
-"""Planted verdicts: recipes whose order is known, trained on real data and judged as a validation is. `python -m benchmarks planted`.
+"""Planted verdicts: recipes whose order is known, trained on real data and judged as a validation is. `python -m benchmarks.planted`.
 
 broken    learning rates a thousandth of the sound ones, against a fitted Gaussian of the pixels: must be overturned
 equal     one sound recipe with two seeds: must be inconclusive
