@@ -195,7 +195,8 @@ class Run:
         fake = shown[:100].cpu()
         judged = None
         if held is not None and field in held and set(some) <= set(held):
-            parts = some, held, {**{name: values[: len(fake)] for name, values in held.items()}, field: fake}
+            alike = {name: values[: len(fake)] for name, values in held.items()} | {field: fake.to(held[field].dtype)}
+            parts = some, held, alike
             where = self.hardware.device
             logits = self.game.judged(*({k: v.to(where) for k, v in part.items()} for part in parts))
             judged = None if logits is None else (logits[0], logits[1], logits[2])
