@@ -28,6 +28,7 @@ READERS = {
     "table": "models.data.table",
     "point-cloud": "models.data.points",
     "video": "models.data.video",
+    "time-series": "models.data.series",
 }
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
 

@@ -32,6 +32,8 @@ METRICS = {
     "coverage_k5_voxels": ("models.metrics.coverage", "VoxelCoverage", ("voxel",)),
     "coverage_k5_logmel": ("models.metrics.coverage", "SoundCoverage", ("audio",)),
     "mel_l1": ("models.metrics.vocoder", "MelDistance", ("audio",)),
+    "discriminative_trees": ("models.metrics.series", "Discriminative", ("time-series",)),
+    "predictive_trees_mae": ("models.metrics.series", "Predictive", ("time-series",)),
     "pair_overlap_q10": ("models.metrics.pairs", "PairOverlap", ("table",)),
     "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
 }
