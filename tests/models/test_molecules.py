@@ -101,7 +101,13 @@ def test_molgan_learns_to_make_more_valid_molecules_than_marginals_do(tmp_path: 
 
 def test_a_run_on_graphs_is_watched_to_its_report(tmp_path: Path) -> None:
     """The watch judges samples as the data have them, here whole numbers."""
-    shared = {"task": "molecule-graph", "length": 12, "metric": "valid_unique_novel_rdkit", "metric_samples": 250, "samples": None}
+    shared = {
+        "task": "molecule-graph",
+        "length": 12,
+        "metric": "valid_unique_novel_rdkit",
+        "metric_samples": 250,
+        "samples": None,
+    }
     contract.write_recipe(tmp_path, tiny.recipe("molgan", **shared, dataset="nci-small"), contract.RunBudget(seconds=1))
     assert train.train(tmp_path) == 0
     assert (tmp_path / contract.REPORT).is_file()
