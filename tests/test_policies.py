@@ -13,6 +13,7 @@ from app import policies
 from app.errors import PolicyError
 from app.main import create_app
 from app.recommend import Advisor, recommend
+from app.recommend.memo import Memo
 from app.recommend.whynot import why_not
 from app.vocabulary import Knowledge, Recommendation, Task
 from tests.conftest import forget_settings
@@ -41,7 +42,7 @@ def ruled(known: tuple[Knowledge, Advisor], tmp_path: Path, text: str) -> Adviso
     knowledge = policies.in_force(known[0], [path])
     rules = Rules(knowledge.rules, known[1].architectures, knowledge.trainable)
     words = {rule.id: paths_of(rule.text) for rule in knowledge.rules}
-    advisor = replace(known[1], knowledge=knowledge, rules=rules, words=words, sayings={}, digest=knowledge.policies)
+    advisor = replace(known[1], knowledge=knowledge, rules=rules, words=words, sayings=Memo(100), digest=knowledge.policies)
     return policies.prove(advisor, [path])
 
 

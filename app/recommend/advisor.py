@@ -15,6 +15,7 @@ from app.recommend.describe import describe
 from app.recommend.evidence import Evidence, fit_evidence
 from app.recommend.kin import completed
 from app.recommend.linear import Array
+from app.recommend.memo import Memo
 from app.recommend.rank import FAR, Ranking, rank
 from app.recommend.recipe import Setting, setting_of
 from app.recommend.record import records_of
@@ -57,8 +58,10 @@ class Advisor:
     """What our own runs say of an architecture on a task."""
     words: dict[str, tuple[str, ...]]
     """Paths of the task that the text of a rule speaks of."""
-    sayings: dict[tuple[object, ...], tuple[Excluded, ...]] = field(default_factory=dict, compare=False, repr=False)
-    """What rules excluded before, by rule, architectures and the values of those paths; a memo, it changes no answer."""
+    sayings: Memo[tuple[object, ...], tuple[Excluded, ...]] = field(
+        default_factory=lambda: Memo(2_000), compare=False, repr=False
+    )
+    """What rules excluded before, by rule, architectures and the values of those paths."""
 
     @property
     def stamp(self) -> KnowledgeStamp:
@@ -99,7 +102,7 @@ def under(advisor: Advisor, knowledge: Knowledge) -> Advisor:
         rules=Rules(knowledge.rules, advisor.architectures, knowledge.trainable),
         settings={rule.id: setting_of(rule) for rule in knowledge.rules if rule.then.set is not None},
         words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
-        sayings={},
+        sayings=Memo(advisor.sayings.most),
     )
 
 

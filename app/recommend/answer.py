@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.recommend.cost import estimate, spent
+from app.recommend.cost import estimate
 from app.recommend.describe import complete
 from app.recommend.flips import changes
 from app.recommend.rank import Ranking, rank
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _CITED = 3
 """Figures named for a flip."""
-_KEPT = 2_000
 _BATCH = 16
 """Images per pass for which memory is predicted where the recipe states no batch: the least that trains passably."""
 
@@ -32,7 +31,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
         return ()
     place = standing.task.place(facts)
     fired = advisor.rules.firing("set", facts)
-    costs = spent(advisor.costs, task.data.resolution, task.budget)
+    costs = ranking.spent
     room = task.budget.memory_gb or (costs.gpu.memory_gb if costs.gpu else None)
     out = []
     for number, index in enumerate(ranking.order[: task.top_k], start=1):
@@ -92,20 +91,19 @@ def _excluded(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Ex
     """What one rule excludes; kept for the next answer, since on one task the same rules say the same of the same designs."""
     values = (facts.get(path) for path in advisor.words[rule.id])
     key = (rule.id, hit.tobytes(), *(v.tobytes() if isinstance(v, np.ndarray) else v for v in values))
-    found = advisor.sayings.get(key)
-    if found is None:
-        if len(advisor.sayings) >= _KEPT:
-            advisor.sayings.clear()
-        found = advisor.sayings[key] = tuple(
-            Excluded(
-                architecture=advisor.architectures[index].slug,
-                rule_id=rule.id,
-                text=told(rule, index, facts, advisor),
-                source=rule.sources[0],
-            )
-            for index in np.flatnonzero(hit).tolist()
+    return advisor.sayings.of(key, lambda: _said_of(rule, hit, facts, advisor))
+
+
+def _said_of(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Excluded, ...]:
+    return tuple(
+        Excluded(
+            architecture=advisor.architectures[index].slug,
+            rule_id=rule.id,
+            text=told(rule, index, facts, advisor),
+            source=rule.sources[0],
         )
-    return found
+        for index in np.flatnonzero(hit).tolist()
+    )
 
 
 def flips_of(asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Flip, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from app.recommend.rules import Facts, Rules, facts_of, fill
 from app.vocabulary import Assumption, Knowledge, Recommendation, Rule, Task
 
+_NO_FIELD = object()
 _PARTS = ("data", "budget", "constraints", "priorities")
 
 
@@ -51,7 +52,7 @@ def complete(facts: Facts, rules: Rules) -> dict[str, tuple[Any, Rule]]:
     while True:
         before = len(made)
         for one in rules.of("assume", facts["task.task"]):
-            gaps = [(pointer, path) for pointer, path in one.fills if path in facts and facts[path] is None]
+            gaps = [(pointer, path) for pointer, path in one.fills if facts.get(path, _NO_FIELD) is None]
             if gaps and one.fires(facts) is not False:
                 for pointer, path in gaps:
                     facts[path] = value = (one.rule.then.assume or {})[pointer]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from app.recommend.designs import PLENTY, Design, Question, designs_of, scarcity
 from app.recommend.figures import Figures, figures_of, quality_rows, thinned
 from app.recommend.hierarchy import PRIOR, TREND, Layout, Posterior
 from app.recommend.linear import Array, Index
+from app.recommend.memo import Memo
 from app.recommend.rules import Facts, Mask
 from app.recommend.sentences import said_of
 from app.recommend.yardstick import LEVEL, Yardstick, cautious, yardstick_of
@@ -50,7 +51,7 @@ class Cited:
 _NOTHING_CITED = Cited((), ())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TaskEvidence:
     """Standings on one task. Arrays over architectures; a pair or triple is a polynomial in the scarcity of samples.
 
@@ -64,6 +65,7 @@ class TaskEvidence:
     primary: Array
     cited: Mapping[int, Cited]
     places: tuple[Place, ...]
+    standings: Memo[int | None, Standing] = field(default_factory=lambda: Memo(200), repr=False)
 
     def cites(self, index: int) -> Cited:
         """The figures behind the prediction of one architecture."""
@@ -71,7 +73,11 @@ class TaskEvidence:
 
     def at(self, facts: Facts) -> Standing:
         """Mean and variance of every architecture for the samples of a task."""
-        few = scarcity(facts.get("data.samples"))
+        samples = facts.get("data.samples")
+        return self.standings.of(samples, lambda: self._standing(samples))
+
+    def _standing(self, samples: int | None) -> Standing:
+        few = scarcity(samples)
         powers = np.array([1.0, few, few * few])
         return Standing(self, powers, self.mean @ powers[:2], self.variance @ powers)
 
@@ -88,7 +94,7 @@ class TaskEvidence:
         return min(self.places, key=away, default=None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standing:
     """Expected standing of every architecture over the task's metrics, in spreads of a yardstick, and its variance."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from app.recommend.cost import Z80, Costs
+from app.recommend.cost import Costs, Spent
 from app.recommend.evidence import Evidence, Standing
 from app.recommend.linear import Array
-from app.recommend.recipe import FIXED_GB
 from app.recommend.rules import Compiled, Facts, Fired, Mask, Rules, fired
 
 FAR = 0.9
@@ -43,7 +43,7 @@ class Ranking:
     excluding: Fired
     scoring: Fired
     standing: Standing | None
-    log_hours: Array
+    spent: Spent
 
     @property
     def distance(self) -> float:
@@ -54,17 +54,17 @@ class Ranking:
 def rank(facts: Facts, fitted: Fitted) -> Ranking:
     """Ranks the GANs on the task of these facts. Adds the `cost.*` paths to the facts where a rule asks for them."""
     rules, task = fitted.rules, facts["task.task"]
-    log_hours = _hours(facts, fitted)
+    spent = _spent(facts, fitted)
     excluding = fired(rules.of("exclude", task), facts)
     known = rules.scoring(task)
     sometimes = fired(known.sometimes, facts)
     left = _remove(fitted.gans.copy(), excluding)
     standing = fitted.evidence.at(facts)
     bonus, steady = _add(known.bonus, fitted.stability + known.steady, sometimes)
-    score = _score(facts, left, standing, bonus, steady, log_hours)
+    score = _score(facts, left, standing, bonus, steady, spent)
     candidates = np.flatnonzero(left)
     order = candidates[np.argsort(-score[candidates], kind="stable")].tolist()
-    return Ranking(order, score, left, excluding, [*known.always, *sometimes], standing, log_hours)
+    return Ranking(order, score, left, excluding, [*known.always, *sometimes], standing, spent)
 
 
 class Probe:
@@ -90,7 +90,7 @@ class Probe:
         """The architecture ranked first with this value; None where the advisor abstains."""
         facts = self.facts
         facts[self.path] = value
-        log_hours = _hours(facts, self.fitted) if self.path in _COSTLY else self.base.log_hours
+        spent = _spent(facts, self.fitted) if self.path in _COSTLY else self.base.spent
         left, bonus, steady = self.left, self.bonus, self.steady
         if self.excluding:
             left = _remove(left.copy(), fired(self.excluding, facts))
@@ -99,7 +99,7 @@ class Probe:
         standing = self.fitted.evidence.at(facts) if self.path == "data.samples" else self.base.standing
         if standing is None or not left.any():
             return None
-        score = _score(facts, left, standing, bonus, steady, log_hours)
+        score = _score(facts, left, standing, bonus, steady, spent)
         best = int(np.where(left, score, -np.inf).argmax())
         return best if standing.distance(best) <= FAR else None
 
@@ -107,14 +107,11 @@ class Probe:
 _COSTLY = ("data.resolution", "budget.gpu")
 
 
-def _hours(facts: Facts, fitted: Fitted) -> Array:
-    resolution, gpu = facts.get("data.resolution"), fitted.costs.gpus.get(facts.get("budget.gpu") or "")
-    log_hours, _ = fitted.costs.log_hours(resolution, gpu)
+def _spent(facts: Facts, fitted: Fitted) -> Spent:
+    spent = fitted.costs.at(facts.get("data.resolution"), facts.get("budget.gpu"))
     if fitted.rules.asks_cost:
-        log_gb, gb_spread = fitted.costs.log_gb_per_image(resolution)
-        facts["cost.gpu_hours"] = np.exp(log_hours)
-        facts["cost.memory_gb"] = np.exp(log_gb - Z80 * gb_spread) + FIXED_GB
-    return log_hours
+        facts["cost.gpu_hours"], facts["cost.memory_gb"] = spent.hours, spent.least_gb
+    return spent
 
 
 def _remove(left: Mask, excluding: Fired) -> Mask:
@@ -132,11 +129,11 @@ def _add(bonus: Array, steady: Array, scoring: Fired) -> tuple[Array, Array]:
     return bonus, steady
 
 
-def _score(facts: Facts, left: Mask, standing: Standing | None, bonus: Array, steady: Array, log_hours: Array) -> Array:
+def _score(facts: Facts, left: Mask, standing: Standing | None, bonus: Array, steady: Array, spent: Spent) -> Array:
     """The weighted mean of quality, cheapness and stability."""
     quality = bonus if standing is None else bonus + _quality(standing, left)
     weights = weights_of(facts)
-    score: Array = weights[0] * quality + weights[1] * _cheapness(log_hours, left, facts) + weights[2] * steady
+    score: Array = weights[0] * quality + weights[1] * _cheapness(spent, left, facts) + weights[2] * steady
     return score
 
 
@@ -152,7 +149,7 @@ def parts_of(facts: Facts, ranking: Ranking, fitted: Fitted) -> tuple[Array, Arr
     nothing = np.zeros(len(ranking.left))
     bonus, steady = _add(nothing, fitted.stability, ranking.scoring)
     quality = bonus if ranking.standing is None else bonus + _quality(ranking.standing, ranking.left)
-    return quality, _cheapness(ranking.log_hours, ranking.left, facts), steady
+    return quality, _cheapness(ranking.spent, ranking.left, facts), steady
 
 
 def _quality(standing: Standing, left: Mask) -> Array:
@@ -163,19 +160,13 @@ def _quality(standing: Standing, left: Mask) -> Array:
     return capped
 
 
-def _cheapness(log_hours: Array, left: Mask, facts: Facts) -> Array:
-    """Powers of ten that the GPU-hours stay below the budget, or below the middle candidate without one, in [-1, 1]; 0 unknown."""
-    known = np.isfinite(log_hours)
+def _cheapness(spent: Spent, left: Mask, facts: Facts) -> Array:
+    """Powers of ten that the GPU-hours stay below the budget, or below the middle candidate without one."""
     budget = facts.get("budget.gpu_hours")
     if budget:
-        reference = float(np.log(budget))
-    else:
-        here = np.sort(log_hours[left & known])
-        if not len(here):
-            return np.zeros(len(left))
-        reference = float(here[len(here) // 2])
-    return np.where(known, np.minimum(np.maximum((reference - log_hours) / _TEN, -1.0), 1.0), 0.0)
+        return spent.cheapness(math.log(budget))
+    here = np.sort(spent.log_hours[left & spent.known])
+    return spent.cheapness(float(here[len(here) // 2])) if len(here) else np.zeros(len(left))
 
 
 _LESS = 1e-3
-_TEN = float(np.log(10.0))

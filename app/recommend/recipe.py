@@ -25,7 +25,8 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "round": round, "log2": math.log2}
 _PUBLISHED = ("optimizer", "lr_g", "lr_d", "betas", "batch_size", "d_steps_per_g", "ema", "total")
 _DESIGN = ("loss", "regularisation", "normalisation", "generator_activation", "discriminator_activation", "depth", "augmentation")
-_NAMES = ("resolution", "samples", "classes", "channels", "length", "columns")
+_NUMBERS = (int, float)
+_NAMES = {name: f"data.{name}" for name in ("resolution", "samples", "classes", "channels", "length", "columns")}
 FIXED_GB = 0.5
 """What published peaks tend to without images; the rest of a GPU's memory grows with the images per pass."""
 
@@ -125,9 +126,9 @@ def recipe_of(
             setting = settings[rule.id]
             recipe.update(setting.values)
             formulas.extend(setting.formulas)
-    names = {name: value for name in _NAMES if (value := facts.get(f"data.{name}")) is not None}
+    names = {name: value for name, path in _NAMES.items() if (value := facts.get(path)) is not None}
     for name, value in recipe.items():
-        if isinstance(value.value, int | float) and not isinstance(value.value, bool):
+        if type(value.value) in _NUMBERS:
             names[name] = value.value
     if "resolution" in names:
         recipe["resolution"] = _value(names["resolution"], "default", "the task: /data/resolution")

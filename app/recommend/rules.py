@@ -43,6 +43,8 @@ _ORDER: dict[str, Callable[[Any, Any], Any]] = {
     "below": operator.lt,
 }
 _EMPTY: tuple[Any, ...] = ()
+_NUMBERS, _SEQUENCES = (int, float), (tuple, list)
+_NAN = float("nan")
 
 
 def facts_of(task: Task) -> Facts:
@@ -117,6 +119,10 @@ class Compiled:
         for test in self.task_tests:
             if not test(facts):
                 return False
+        return self.mask(facts)
+
+    def mask(self, facts: Facts) -> Mask | bool:
+        """The same where the tests of the task alone hold."""
         mask: Mask | bool = True if self.fixed is None else self.fixed
         for both in self.mixed:
             mask = mask & both(facts)
@@ -217,13 +223,16 @@ class Rules:
             inner = self._both(path, test["not"])
             return lambda facts: ~inner(facts)
         if isinstance(test, Mapping):
-            width = len(self.columns)
-            everyone = np.ones(width, bool)
+            everyone = np.ones(len(self.columns), bool)
             pairs = [(_ORDER[name], self._numbers(path), self._numbers(operand)) for name, operand in test.items()]
 
             def compare(facts: Facts) -> Mask:
-                masks = [order(left(facts), right(facts)) for order, left, right in pairs]
-                return np.broadcast_to(np.logical_and.reduce(masks), (width,)) if len(masks) > 1 else masks[0] & everyone
+                mask: Mask
+                order, left, right = pairs[0]
+                mask = order(left(facts), right(facts))
+                for order, left, right in pairs[1:]:
+                    mask = mask & order(left(facts), right(facts))
+                return mask & everyone
 
             return compare
         design, other = (path, test) if path.startswith("architecture.") else (test, path)
@@ -261,7 +270,14 @@ class Rules:
 
 def fired(compiled: Sequence[Compiled], facts: Facts) -> Fired:
     """Those of the rules that fire, with the architectures they fire on, of which there may be none."""
-    return [(one.rule, mask) for one in compiled if (mask := one.fires(facts)) is not False]
+    found: Fired = []
+    for one in compiled:
+        for test in one.task_tests:
+            if not test(facts):
+                break
+        else:
+            found.append((one.rule, one.mask(facts)))
+    return found
 
 
 def holds(test: Any, value: Any, facts: Facts) -> bool:
@@ -283,13 +299,24 @@ def holds(test: Any, value: Any, facts: Facts) -> bool:
 
 
 def _of_task(path: str, test: Any) -> Callable[[Facts], bool]:
-    """The closure for the commonest tests; `holds` for the rest."""
-    if isinstance(test, list) and path != "constraints.exclude":
+    """The closure for the commonest tests, of a path with one value; `holds` for the rest."""
+    single = path not in _SEVERAL
+    if isinstance(test, list) and single:
         among = frozenset(test)
         return lambda facts: facts.get(path) in among
-    if isinstance(test, str | bool | int | float) and not _is_path(test) and not path.startswith("constraints."):
+    if isinstance(test, str | bool | int | float) and single and not _is_path(test):
         return lambda facts: bool(facts.get(path) == test)
+    if isinstance(test, Mapping) and single and len(test) == 1:
+        ((name, operand),) = test.items()
+        if name == "known":
+            return lambda facts: (facts.get(path) is not None) is operand
+        if name in _ORDER and isinstance(operand, int | float):
+            order = _ORDER[name]
+            return lambda facts: (value := facts.get(path)) is not None and bool(order(value, operand))
     return lambda facts: holds(test, facts.get(path), facts)
+
+
+_SEVERAL = ("constraints.exclude", "constraints.include")
 
 
 def _paths_in(test: Any) -> list[str]:
@@ -305,8 +332,8 @@ def _is_path(operand: Any) -> bool:
 def _several(value: Any) -> Sequence[Any]:
     if value is None:
         return _EMPTY
-    return value if isinstance(value, tuple | list) else (value,)
+    return value if isinstance(value, _SEQUENCES) else (value,)
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
+    return float(value) if isinstance(value, _NUMBERS) else _NAN

@@ -14,7 +14,7 @@ from app.recommend.cost.backtest import backtest, foreign
 from app.recommend.cost.cases import lexicon_of, work_of
 from app.recommend.cost.law import FLOOR, NARROW
 from app.vocabulary import Cost, Estimate, EstimateRequest, Interval
-from tests.recommend.shipped import advisor, knowledge
+from tests.recommend.shipped import advisor, ask, knowledge
 
 
 def predictor() -> Predictor:
@@ -154,6 +154,27 @@ def test_inverse_questions_agree_with_the_estimate() -> None:
     assert cost("stylegan2-ada", **{**asked, "resolution": size.value}).fits
     assert middle(cost("stylegan2-ada", **{**asked, "gpu": gpu.value}).train_seconds) <= 40 * 3600
     assert more.value["images_per_pass"] > batch.value
+
+
+@pytest.mark.parametrize("gpu", [None, "A100 SXM4 40GB", "RTX 3090"])
+@pytest.mark.parametrize("resolution", [64, 256, 1024])
+def test_a_candidate_and_an_estimate_without_a_length_say_the_same_hours(resolution: int, gpu: str | None) -> None:
+    candidates = ask({"data": {"type": "image", "resolution": resolution}, "budget": {"gpu": gpu}, "top_k": 10}).candidates
+    known = [c for c in candidates if c.cost.gpu_hours.expected is not None]
+    assert len(known) > 3
+    for it in known:
+        alone = cost(it.architecture, resolution=resolution, gpu=it.cost.gpu)
+        assert middle(alone.gpu_hours) == pytest.approx(middle(it.cost.gpu_hours), rel=1e-6), it.architecture
+
+
+def test_a_length_that_is_asked_for_sets_the_hours() -> None:
+    short, long = (cost("stylegan2-ada", resolution=256, gpu="RTX 3090", kimg=kimg) for kimg in (100, 1000))
+    assert middle(long.gpu_hours) == pytest.approx(10 * middle(short.gpu_hours))
+
+
+def test_hours_of_whole_trainings_are_scored_with_their_publication_left_out() -> None:
+    scores = backtest(knowledge())["own"]["whole_trainings"]
+    assert scores["rows"] > 400 and scores["median_factor"] < 2.5 and 0.75 <= scores["coverage80"] <= 0.95
 
 
 def test_measured_pairs_correct_the_prediction_for_their_hardware_only() -> None:

@@ -1,12 +1,11 @@
 """What training takes: memory, seconds, money, from published rows and traced steps. Pure, like the rest of this room."""
 
-from app.recommend.cost.costs import Z80, Costs, Spent, estimate, fit_costs, spent
+from app.recommend.cost.costs import Costs, Spent, estimate, fit_costs
 from app.recommend.cost.inverse import answered
 from app.recommend.cost.ledger import Pair
 from app.recommend.cost.predict import Predictor, Unanswerable, fit_predictor, predict
 
 __all__ = [
-    "Z80",
     "Costs",
     "Pair",
     "Predictor",
@@ -17,5 +16,4 @@ __all__ = [
     "fit_costs",
     "fit_predictor",
     "predict",
-    "spent",
 ]

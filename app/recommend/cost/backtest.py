@@ -10,18 +10,19 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from app.recommend.cost.cases import Case, document_of, lexicon_of, usable, work_of
+from app.recommend.cost.cases import Case, Lexicon, document_of, lexicon_of, usable, work_of
 from app.recommend.cost.law import Law
 from app.recommend.cost.terms import memory_rows, time_rows
+from app.recommend.cost.whole import hours_of, whole_trainings
 from app.recommend.recipe import FIXED_GB
 from app.vocabulary import Cost, Knowledge
 
-Z90 = 1.6449
+Z80, Z90 = 1.2816, 1.6449
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,29 @@ def backtest(knowledge: Knowledge, extra: Sequence[tuple[Cost, str]] | None = No
     """The report `{"own": R, "extra": R or None}`; `extra` are foreign rows and the variant that their name stands for."""
     lexicon = lexicon_of(knowledge)
     shipped = [(row, lexicon.case(row)) for row in usable(knowledge.costs, knowledge.architectures)]
-    own = _report(shipped, shipped, work_of)
+    own = _report(shipped, shipped, work_of) | {"whole_trainings": _whole(knowledge, lexicon)}
     if extra is None:
         return {"own": own, "extra": None}
     tested = [(row, lexicon.case(row, variant)) for row, variant in extra]
     return {"own": own, "extra": _report(tested, shipped, document_of)}
+
+
+def _whole(knowledge: Knowledge, lexicon: Lexicon) -> dict[str, Any]:
+    """How far off the GPU-hours of whole trainings are, as factors, by a law that saw nothing of the publication."""
+    rows = hours_of(whole_trainings(knowledge, lexicon))
+    by_work: dict[str, list[int]] = defaultdict(list)
+    for i, case in enumerate(rows.cases):
+        by_work[case.source].append(i)
+    logs, inside = [], []
+    for members in by_work.values():
+        law = rows.fit(np.setdiff1d(np.arange(len(rows.cases)), members))
+        families = {rows.cases[i].family for i in law.kept.tolist()}
+        for i in (i for i in members if rows.cases[i].family in families):
+            mean, sd, _ = law.predict(replace(rows.cases[i], source="", evidence="asked"))
+            logs.append(abs(mean - float(rows.y[i])))
+            inside.append(logs[-1] <= Z80 * sd)
+    median, far = (_round(math.exp(np.quantile(logs, share))) for share in (0.5, 0.9))
+    return {"rows": len(logs), "median_factor": median, "p90_factor": far, "coverage80": _round(np.mean(inside))}
 
 
 Pairs = Sequence[tuple[Cost, Case]]

@@ -1,24 +1,23 @@
-"""The cost of every architecture at once, for the ranking: log-linear in resolution and GPU speed, effects of family and design.
+"""The cost of every architecture at once, for the ranking: the laws of whole trainings and of memory as arrays over designs.
 
-    log GPU-hours = c + family + design + slope log2(R / 256) - log speed of the GPU, arithmetic and bandwidth over a V100's
-
-Hours are those of whole published trainings; a design without one of its own or of its family stays unknown. Memory is by the law
-of memory.
+A design of which, and of whose family, nobody has published the hours stays unknown.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
+from app.recommend.cost.cases import Case
 from app.recommend.cost.predict import Predictor, fit_predictor
-from app.recommend.cost.sweep import log_per_image, parabolas
-from app.recommend.cost.terms import log_speed
-from app.recommend.linear import Array, Effects, Level, fit_effects
+from app.recommend.cost.sweep import OCTAVES, PARABOLA, at_size, log_figure, sweep
+from app.recommend.cost.terms import device, faster
+from app.recommend.linear import Array, Effects
+from app.recommend.memo import Memo
 from app.recommend.recipe import FIXED_GB
 from app.recommend.rules import Mask
 from app.vocabulary import Architecture, CostEstimate, Gpu, Interval, Knowledge, Limits
@@ -27,14 +26,63 @@ Z80 = 1.2816
 _CITED = 3
 _REFERENCE = "V100"
 """The GPU of an estimate where the task names none."""
-_FITTED = "log-linear fit of published GPU-hours over resolution, GPU speed, family and design"
+_FITTED = "law of whole published trainings over design, family, resolution and GPU"
 _IMAGES = 8
 """Images per pass at which the ranking asks for memory; an image more or less counts in proportion."""
 _NOTHING = "no published training time of this design or its family"
 _UNKNOWN = Interval(low=None, expected=None, high=None)
+_TEN = math.log(10.0)
 
 
-@dataclass(frozen=True)
+def _on(gpu: Gpu) -> Callable[[Case], Case]:
+    return lambda case: replace(case, resolution=256, gpu=gpu)
+
+
+_POINTS = (at_size(256), at_size(512), _on(faster(arithmetic=math.e)), _on(faster(bandwidth=math.e)))
+_SLOPES = np.array([[1.0, 0, 0, 0], [-1, 1, 0, 0], [-1, 0, 1, 0], [-1, 0, 0, 1]])
+"""Coefficients of 1, octaves of resolution, and logs of arithmetic and bandwidth over a V100's, from the values at _POINTS."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spent:
+    """What training takes at one resolution on one GPU; arrays over all designs, NaN where unknown.
+
+    `log_hours` of a whole training, log GB per image in a pass, each with its standard deviation.
+    """
+
+    log_hours: Array
+    hours_sd: Array
+    log_gb: Array
+    gb_sd: Array
+    gpu: Gpu | None
+    cheap: Memo[float, Array] = field(default_factory=lambda: Memo(20), repr=False)
+
+    @cached_property
+    def hours(self) -> Array:
+        """Expected GPU-hours."""
+        hours: Array = np.exp(self.log_hours)
+        return hours
+
+    @cached_property
+    def least_gb(self) -> Array:
+        """The least that training is predicted to take, GB: one image in a pass, at the lower end of the interval."""
+        least: Array = np.exp(self.log_gb - Z80 * self.gb_sd) + FIXED_GB
+        return least
+
+    @cached_property
+    def known(self) -> Mask:
+        """The designs whose hours are known."""
+        known: Mask = np.isfinite(self.log_hours)
+        return known
+
+    def cheapness(self, reference: float) -> Array:
+        """Powers of ten that the GPU-hours stay below exp(reference), in [-1, 1]; 0 unknown."""
+        return self.cheap.of(
+            reference, lambda: np.where(self.known, np.clip((reference - self.log_hours) / _TEN, -1.0, 1.0), 0.0)
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Costs:
     """Fitted cost of every architecture; arrays over the sequence given to `fit_costs`."""
 
@@ -45,81 +93,39 @@ class Costs:
     sources: tuple[tuple[str, ...], ...]
     gpus: dict[str, Gpu]
     predictor: Predictor
+    kept: Memo[tuple[int | None, str | None], Spent] = field(default_factory=lambda: Memo(100), repr=False)
 
-    def log_hours(self, resolution: int | None, gpu: Gpu | None) -> tuple[Array, Array]:
-        """Natural log of GPU-hours to train at a resolution, and its standard deviation; NaN where unknown."""
-        mean, sd = self.hours.at(np.array([1.0, _octaves(resolution)]))
-        return np.where(self.hours_known, mean - log_speed(gpu), np.nan), np.hypot(sd, self.hours.noise)
+    def at(self, resolution: int | None, gpu: str | None) -> Spent:
+        """What training takes at a resolution on a GPU; where they are unknown at 256 pixels and on a V100."""
+        return self.kept.of((resolution, gpu), lambda: self._at(resolution, self.gpus.get(gpu or "")))
 
-    def log_gb_per_image(self, resolution: int | None) -> tuple[Array, Array]:
-        """Natural log of GB per image in a pass, and its standard deviation; NaN where unknown."""
-        mean, sd = log_per_image(self.memory, _octaves(resolution))
-        return np.where(self.memory_known, mean - math.log(_IMAGES), np.nan), sd
+    def _at(self, resolution: int | None, gpu: Gpu | None) -> Spent:
+        octaves = math.log2((resolution or 256) / 256)
+        hours, hours_sd = log_figure(self.hours, [1.0, octaves, *device(gpu or self.gpus.get(_REFERENCE))])
+        gigabytes, gb_sd = log_figure(self.memory, [1.0, octaves, octaves * octaves])
+        return Spent(
+            np.where(self.hours_known, hours, np.nan),
+            hours_sd,
+            np.where(self.memory_known, gigabytes - math.log(_IMAGES), np.nan),
+            gb_sd,
+            gpu,
+        )
 
 
 def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Costs:
     """Costs of a sequence of architectures from knowledge.costs and the figures that state GPU-hours."""
-    named = {name: g for g in knowledge.gpus.values() for name in (g.alias or "").split("|") if name}
-    gpus = named | dict(knowledge.gpus)
-    hours: list[tuple[str, int | None, Gpu | None, float, str]] = []
-    for row in knowledge.costs:
-        gpu = gpus.get(row.gpu_type or "")
-        count = row.gpus or 1
-        total = row.gpu_hours_total or (row.wall_hours_total and row.wall_hours_total * count)
-        if not total and row.sec_per_kimg and row.train_kimg_total:
-            total = row.sec_per_kimg * row.train_kimg_total * count / 3600
-        if total:
-            hours.append((row.architecture, row.resolution, gpu, total, row.source))
-    for figure in knowledge.benchmarks:
-        if figure.gpu_hours:
-            known = gpus.get(figure.gpu_type or "")
-            hours.append((figure.architecture, figure.resolution, known, figure.gpu_hours, figure.source))
-    family = {a.slug: a.family for a in knowledge.architectures.values()}
-    slugs, families = [a.slug for a in architectures], [a.family for a in architectures]
-
-    names = [h[0] for h in hours]
-    levels = [
-        Level(["all"] * len(names), ["all"] * len(slugs), [10.0, 10.0]),
-        Level([family.get(n, n) for n in names], families, [1.5, 0.3]),
-        Level(names, slugs, [0.75, 0.15]),
-    ]
-    x_hours = np.array([[1.0, _octaves(r)] for _, r, _, _, _ in hours]).reshape(-1, 2)
-    y_hours = np.array([math.log(h) + log_speed(g) for _, _, g, h, _ in hours])
-    timed = set(names)
-    kin = {family.get(n) for n in timed}
     predictor = fit_predictor(knowledge)
     cases = [replace(predictor.lexicon.of(a), images=float(_IMAGES)) for a in architectures]
-    by_slug: dict[str, list[str]] = defaultdict(list)
-    by_family: dict[str, list[str]] = defaultdict(list)
-    for name, *_, source in hours:
-        by_slug[name].append(source)
-        by_family[family.get(name, name)].append(source)
+    sources = [predictor.whole.sources(a) for a in architectures]
     return Costs(
-        hours=fit_effects(x_hours, y_hours, levels, 0.6),
-        memory=parabolas(predictor.memory, cases),
-        hours_known=np.array([a.slug in timed or a.family in kin for a in architectures], bool),
+        hours=sweep(predictor.whole.law, cases, _POINTS, _SLOPES),
+        memory=sweep(predictor.memory, cases, OCTAVES, PARABOLA),
+        hours_known=np.array([bool(found) for found in sources], bool),
         memory_known=np.array([(case.unit, False) in predictor.units[1] for case in cases], bool),
-        sources=tuple(tuple(dict.fromkeys(by_slug.get(a.slug) or by_family[a.family]))[:_CITED] for a in architectures),
-        gpus=gpus,
+        sources=tuple(found[:_CITED] for found in sources),
+        gpus={name: g for g in knowledge.gpus.values() for name in (g.alias or "").split("|") if name} | dict(knowledge.gpus),
         predictor=predictor,
     )
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Costs of all architectures for one task: log GPU-hours and log GB per image, each with its standard deviation."""
-
-    log_hours: Array
-    hours_sd: Array
-    log_gb: Array
-    gb_sd: Array
-    gpu: Gpu | None
-
-
-def spent(costs: Costs, resolution: int | None, budget: Limits) -> Spent:
-    """The costs at a resolution on the GPU of a budget."""
-    gpu = costs.gpus.get(budget.gpu or "")
-    return Spent(*costs.log_hours(resolution, gpu), *costs.log_gb_per_image(resolution), gpu)
 
 
 def estimate(costs: Costs, all_spent: Spent, index: int, budget: Limits, images: int) -> CostEstimate:
@@ -152,10 +158,6 @@ def _fits(hours: Interval, memory: Interval, usd: Interval, budget: Limits, gpu:
         if limit is not None
     ]
     return False if False in answers else None if None in answers else True
-
-
-def _octaves(resolution: int | None) -> float:
-    return math.log2((resolution or 256) / 256)
 
 
 def _interval(mean: float, sd: float, shift: float = 0.0, unit: float = 1.0) -> Interval:

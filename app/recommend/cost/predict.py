@@ -15,6 +15,7 @@ from app.recommend.cost.law import Law
 from app.recommend.cost.ledger import Pair, correction
 from app.recommend.cost.roofline import Traced, traced
 from app.recommend.cost.terms import memory_rows, time_rows
+from app.recommend.cost.whole import Whole, fit_whole
 from app.recommend.linear import Array
 from app.recommend.recipe import FIXED_GB
 from app.vocabulary import (
@@ -52,12 +53,13 @@ class Unanswerable(ValueError):
 
 @dataclass(frozen=True)
 class Predictor:
-    """Both laws with the rows they were fitted to, the traced steps, and what publications say of length and size."""
+    """The laws with the rows they were fitted to, the traced steps, and what publications say of length and size."""
 
     knowledge: Knowledge
     lexicon: Lexicon
     time: Law
     memory: Law
+    whole: Whole
     timed: tuple[Cost, ...]
     weighed: tuple[Cost, ...]
     profiles: Mapping[str, tuple[Profile, ...]]
@@ -70,7 +72,7 @@ class Predictor:
 
 
 def fit_predictor(knowledge: Knowledge) -> Predictor:
-    """Both laws over every usable row of the knowledge base."""
+    """The laws over every usable row of the knowledge base."""
     lexicon = lexicon_of(knowledge)
     rows = usable(knowledge.costs, knowledge.architectures)
     timed = [row for row in rows if row.sec_per_kimg]
@@ -91,6 +93,7 @@ def fit_predictor(knowledge: Knowledge) -> Predictor:
         lexicon=lexicon,
         time=time_rows([lexicon.case(r) for r in timed], [r.sec_per_kimg or 0.0 for r in timed]).fit(),
         memory=memory_rows([lexicon.case(r) for r in weighed], [r.gpu_mem_gb_peak or 0.0 for r in weighed]).fit(),
+        whole=fit_whole(knowledge, lexicon),
         timed=tuple(timed),
         weighed=tuple(weighed),
         profiles={slug: tuple(found) for slug, found in profiles.items()},
@@ -180,7 +183,8 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
     fixed = 0.0 if step else max(FIXED_GB, 0.0 if at.weighed else _held(at, by) / 1e9)
     seconds = _exp(*time) if step or (at.case.unit, at.case.cpu) in by.units[0] else UNKNOWN
     peak = _exp(*memory, shift=fixed, unit=1e9) if step or (at.case.unit, at.case.cpu) in by.units[1] else UNKNOWN
-    hours = _product(scaled(seconds, 1 / 3600), at.kimg)
+    whole = asked.kimg is None and not at.case.cpu and bool(by.whole.sources(at.card))
+    hours = _exp(*by.whole.log_hours(at.case)) if whole else _product(scaled(seconds, 1 / 3600), at.kimg)
     room = asked.budget.memory_gb or at.gpu.memory_gb
     chance = None
     if peak.expected is not None:
@@ -221,7 +225,8 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
 FORMULAS = (
     "log(GPU-seconds per thousand) = design + resolution + batch + precision + GPU + number of GPUs, fitted to published rows",
     f"peak GB = {FIXED_GB:g} + exp(design + resolution + precision) x images per pass, fitted to published rows",
-    "hours = seconds per thousand x thousands shown / 3600; money = GPU-hours x price; energy = GPU-hours x rated power",
+    "hours = seconds per thousand x thousands shown / 3600 where these are asked for, else those of whole published trainings",
+    "money = GPU-hours x price; energy = GPU-hours x rated power",
 )
 
 
@@ -263,7 +268,9 @@ def _kimg(asked: EstimateRequest, by: Predictor, slug: str, said: list[str]) -> 
         return Interval(low=asked.kimg, expected=asked.kimg, high=asked.kimg)
     found = by.lengths.get(slug)
     if not found:
-        said.append("length of training unknown: no publication of this design states how many samples it showed; give kimg")
+        said.append(
+            "length of training unknown: no publication of this design states how many samples it showed; give kimg to choose it"
+        )
         return UNKNOWN
     middle = found[len(found) // 2]
     said.append(f"{middle:g} thousand shown: the median of {len(found)} published runs, from {found[0]:g} to {found[-1]:g}")

@@ -1,52 +1,60 @@
-"""A law for every design at once: each becomes a parabola in octaves of resolution, with the covariance of its coefficients.
+"""A law for every design at once: its terms read at a few points and mixed into coefficients, with their covariance.
 
-Exact but for effects that one resolution alone has; what a ranking needs of a law, at the price of one matrix product.
+Exact where the law is a polynomial of what the points vary, but for effects that one point alone has; what a ranking needs of a
+law, at the price of one matrix product.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from app.recommend.cost.cases import Case
-from app.recommend.cost.law import Law
+from app.recommend.cost.law import FLOOR, NARROW, Law
 from app.recommend.linear import Array, Effects
 
-_HALF, _USUAL, _DOUBLE = 128, 256, 512
+Point = Callable[[Case], Case]
+PARABOLA = np.array([[0.0, 1.0, 0.0], [-0.5, 0.0, 0.5], [0.5, -1.0, 0.5]])
+"""Coefficients of 1, r and r^2 from the values one octave below, at, and one octave above 256 pixels."""
 
 
-def parabolas(law: Law, cases: Sequence[Case]) -> Effects:
-    """Coefficients of 1, r and r^2 for every case, whatever its resolution; `noise` is that of one new figure."""
-    shape = (len(cases), 3, len(law.rows.column))
-    z, means, unseen = np.zeros(shape), np.zeros(shape[:2]), np.zeros((*shape[:2], 3))
+def at_size(resolution: int) -> Point:
+    """The same design at so many pixels."""
+    return lambda case: replace(case, resolution=resolution)
+
+
+OCTAVES = (at_size(128), at_size(256), at_size(512))
+
+
+def sweep(law: Law, cases: Sequence[Case], points: Sequence[Point], mixing: Array) -> Effects:
+    """Coefficients (cases, k) of every case, `mixing` (k, points) times its terms at the points; `noise` is of one new figure."""
+    prior, column = law.rows.prior, law.rows.column
+    shape = (len(cases), len(mixing), len(column))
+    z, means, unseen = np.zeros(shape), np.zeros(shape[:2]), np.zeros((*shape[:2], len(mixing)))
+    unseen[:, 0, 0] = sum(sd**2 for sd in prior.publication.values())
+    narrow = np.ones((len(cases), 1, 1))
     for i, case in enumerate(cases):
-        low, middle, high = (
-            {(name, label): factor for name, label, factor in law.rows.terms(replace(case, resolution=size))}
-            for size in (_HALF, _USUAL, _DOUBLE)
-        )
-        for (name, label), at in middle.items():
-            if (name, label) not in low:
-                continue  # an effect of one resolution alone
-            below, above = low[name, label], high[name, label]
-            powers = np.array([at, (above - below) / 2, (above + below) / 2 - at])
-            means[i] += law.rows.prior.means.get(name, 0.0) * powers
-            place = law.rows.column.get((name, label))
+        read = [{(name, label): factor for name, label, factor in law.rows.terms(point(case))} for point in points]
+        for name, label in read[0]:
+            if not all((name, label) in other for other in read):
+                continue  # an effect of one point alone
+            powers = mixing @ [other[name, label] for other in read]
+            means[i] += prior.means.get(name, 0.0) * powers
+            place = column.get((name, label))
             if place is None:
-                unseen[i] += law.rows.prior.effects[name] ** 2 * np.outer(powers, powers)
+                unseen[i] += prior.effects[name] ** 2 * np.outer(powers, powers)
             else:
                 z[i, :, place] += powers
-    return Effects(means + z @ law.effects, z @ law.covariance @ z.transpose(0, 2, 1) + unseen, _noise(law))
+        if case.architecture in law.architectures:
+            narrow[i] = NARROW
+    covariance = narrow * (z @ law.covariance @ z.transpose(0, 2, 1) + unseen)
+    return Effects(means + z @ law.effects, covariance, math.hypot(prior.noise["asked"], FLOOR))
 
 
-def _noise(law: Law) -> float:
-    prior = law.rows.prior
-    return math.sqrt(sum(sd**2 for sd in prior.publication.values()) + prior.noise["asked"] ** 2)
-
-
-def log_per_image(effects: Effects, octaves: float) -> tuple[Array, Array]:
-    """Mean of the law at so many octaves from 256 pixels, and the standard deviation of a new figure."""
-    mean, sd = effects.at(np.array([1.0, octaves, octaves * octaves]))
+def log_figure(effects: Effects, x: Sequence[float]) -> tuple[Array, Array]:
+    """Mean of the law at coefficients x, and the standard deviation of a new figure."""
+    mean, sd = effects.at(np.array(x))
     return mean, np.hypot(sd, effects.noise)

@@ -1,6 +1,7 @@
-"""What speed and memory depend on: the effects of each law and their prior, and how a figure becomes a y.
+"""What speed, memory and whole trainings depend on: the effects of each law and their prior, and how a figure becomes a y.
 
 Time: y = log of GPU-seconds for a thousand samples. Memory: y = log of the gigabytes that grow with the images of a pass.
+Hours: y = log of the GPU-hours of a whole published training.
 The standard deviations maximise the marginal likelihood of the shipped rows (`python -m benchmarks.cost --likelihood`), held near
 a guess by a weak prior; `asked` is by how much one's own run differs from what its publication reports. The means are physics:
 pixels go with R^2 but channels fall with R; memory goes with the images of a pass.
@@ -26,16 +27,23 @@ _MOST = 64
 _V100 = (14.0, 900.0)
 
 
-def log_speed(gpu: Gpu | None) -> float:
-    """Log of what physics expects of a device over a V100, half by arithmetic and nearly half by bandwidth; 0 unknown."""
-    return -sum(TIME.means[name] * value for name, value in zip(("fp32", "bandwidth"), _device(gpu), strict=True))
-
-
-def _device(gpu: Gpu | None) -> tuple[float, float]:
+def device(gpu: Gpu | None) -> tuple[float, float]:
     """Logs of fp32 arithmetic and of bandwidth over those of a V100."""
     if gpu is None:
         return 0.0, 0.0
     return math.log((gpu.fp32_tflops or _V100[0]) / _V100[0]), math.log((gpu.memory_bandwidth_gb_s or _V100[1]) / _V100[1])
+
+
+def faster(arithmetic: float = 1.0, bandwidth: float = 1.0) -> Gpu:
+    """A device so many times a V100 in fp32 arithmetic and in bandwidth."""
+    return Gpu(
+        name="",
+        vendor="",
+        memory_gb=16.0,
+        fp32_tflops=_V100[0] * arithmetic,
+        memory_bandwidth_gb_s=_V100[1] * bandwidth,
+        source="",
+    )
 
 
 def chip_of(gpu: Gpu | None, name: str = "") -> str:
@@ -54,7 +62,7 @@ def time_terms(case: Case) -> list[Term]:
     batch = math.log2(min(case.images, _MOST) / _BATCH) if case.images else 0.0
     several = math.log2(case.gpus)
     length = math.log2(case.resolution / _LENGTH[case.unit]) if case.resolution and case.unit in _LENGTH else 0.0
-    fp32, band = _device(case.gpu)
+    fp32, band = device(case.gpu)
     cores = math.log(max((case.gpu.fp16_tflops or 0) / (case.gpu.fp32_tflops or _V100[0]), 1.0)) if case.gpu else 0.0
     a, f, line, chip = case.architecture, case.family, case.line, chip_of(case.gpu, case.gpu_name)
     network = (a, case.variant)
@@ -175,3 +183,38 @@ def memory_rows(cases: list[Case], gigabytes: list[float]) -> Rows:
     """Rows of the law of memory; `gigabytes` are the peak of one GPU."""
     y: Array = np.log([max(gb - FIXED_GB, 0.1 * gb) for gb in gigabytes])
     return Rows(cases, y, memory_terms, MEMORY)
+
+
+def hours_terms(case: Case) -> list[Term]:
+    """The effects on the GPU-hours of a whole training: how long those who publish a design train it, and on what."""
+    r, line = case.octaves, case.line
+    fp32, band = device(case.gpu)
+    return [
+        ("all", "", 1.0),
+        ("unit", case.unit, 1.0),
+        ("line", line, 1.0),
+        ("family", case.family, 1.0),
+        ("architecture", case.architecture, 1.0),
+        ("resolution", "", r),
+        ("resolution line", line, r),
+        ("fp32", "", fp32),
+        ("bandwidth", "", band),
+        ("cpu", "", float(case.cpu)),
+        ("unnamed", "", float(case.gpu is None and not case.cpu and case.evidence != "asked")),
+    ]
+
+
+HOURS = Prior(
+    effects={
+        "all": 1.5, "unit": 2.6, "line": 1.4, "family": 0.57, "architecture": 0.2, "resolution": 0.24, "resolution line": 0.51,
+        "fp32": 0.095, "bandwidth": 0.1, "cpu": 1.2, "unnamed": 0.8,
+    },
+    means={"all": 3.0, "resolution": 0.9, "fp32": -0.3, "bandwidth": -0.6},
+    publication={"publication": 1.5, "architecture": 0.17, "resolution": 0.12, "configuration": 0.84},
+    noise={"published": 0.33, "asked": 0.33},
+)  # fmt: skip
+
+
+def hours_rows(cases: list[Case], hours: list[float]) -> Rows:
+    """Rows of the law of whole trainings; `hours` are those of all GPUs together."""
+    return Rows(cases, np.log(hours), hours_terms, HOURS)
