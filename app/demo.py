@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from app.cli import follow, main_errors, out
+from app.cli.ends import main_errors
+from app.cli.screen import out
+from app.cli.training import follow
 from app.settings import settings
 from app.watch import local_service, show_answer
 
