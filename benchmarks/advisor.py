@@ -1,7 +1,10 @@
-"""What an answer costs the processor, and how good the advice is: `python -m benchmarks.advisor [--many] [--docs] [--likelihood]`.
+"""What an answer costs the processor, and how good the advice is.
+
+`python -m benchmarks.advisor [--many] [--docs] [--agreement] [--likelihood]`
 
 --many        fit and ask with a million private figures beside the shipped ones
 --docs        print the backtest as the tables of docs/advice.md
+--agreement   how well one publication's table foretells another's: the most that figures of others can tell
 --likelihood  maximise the marginal likelihood over the variances of app/recommend/hierarchy.py, a minute or two, and print them
 """
 
@@ -11,22 +14,25 @@ import gc
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 from scipy import optimize
+from scipy.stats import rankdata
 
 from app.knowledge.load import load
 from app.recommend import Advisor, fit, recommend
 from app.recommend.answer import candidates_of
-from app.recommend.backtest import METHODS, backtest
+from app.recommend.backtest import LEAST, METHODS, backtest
 from app.recommend.describe import describe
 from app.recommend.designs import designs_of
-from app.recommend.figures import figures_of, quality_rows
+from app.recommend.figures import figures_of, publication, quality_rows
 from app.recommend.hierarchy import NUISANCE, PRIOR, Layout
 from app.recommend.rank import rank
-from app.vocabulary import Benchmark, Knowledge, Task
+from app.vocabulary import Benchmark, Direction, Knowledge, Task
 
 ANSWERS = 200
 SIDE = 512
@@ -111,6 +117,29 @@ def cells(scores: Mapping[str, float | None]) -> str:
     return " | ".join("" if value is None else f"{value:.2f}" for value in scores.values())
 
 
+def agreement(knowledge: Knowledge) -> None:
+    """Rank correlation of two publications' figures by one metric of the designs they share, at least three."""
+    tables: dict[tuple[str, str, str], dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in quality_rows(knowledge.benchmarks, knowledge):
+        sign = 1 if knowledge.metrics[row.metric].direction is Direction.MAX else -1
+        table = tables[str(row.task), row.metric, publication(row.source)][row.dataset]
+        table[row.architecture] = max(sign * row.value, table.get(row.architecture, -np.inf))
+    found: dict[bool, list[tuple[float, bool]]] = {True: [], False: []}
+    for (one, first), (other, second) in combinations(tables.items(), 2):
+        if one[:2] != other[:2] or one[2] == other[2]:
+            continue
+        for (here, a), (there, b) in product(first.items(), second.items()):
+            shared = sorted(a.keys() & b.keys())
+            x, y = np.array([a[s] for s in shared]), np.array([b[s] for s in shared])
+            if len(shared) >= LEAST and np.ptp(x) and np.ptp(y):
+                found[here == there].append((np.corrcoef(rankdata(x), rankdata(y))[0, 1], bool(x.argmax() == y.argmax())))
+    for same, pairs in found.items():
+        rank, best = np.mean(pairs, axis=0)
+        print(
+            f"{'the same' if same else 'another'} data set: {len(pairs)} pairs, rank correlation {rank:.2f}, same best {best:.2f}"
+        )
+
+
 def likelihood(knowledge: Knowledge) -> None:
     """Variances that maximise the marginal likelihood, each held near 0.03 by a weak prior, since many explain the same."""
     rows = quality_rows(knowledge.benchmarks, knowledge)
@@ -146,6 +175,8 @@ def main() -> None:
     print(f"load {time.perf_counter() - began:.2f} s")
     if "--docs" in sys.argv:
         tables(knowledge)
+    elif "--agreement" in sys.argv:
+        agreement(knowledge)
     elif "--likelihood" in sys.argv:
         likelihood(knowledge)
     elif "--many" in sys.argv:

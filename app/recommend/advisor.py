@@ -17,7 +17,7 @@ from app.recommend.kin import completed
 from app.recommend.linear import Array
 from app.recommend.memo import Memo
 from app.recommend.rank import FAR, Ranking, rank
-from app.recommend.recipe import Setting, setting_of
+from app.recommend.recipe import Draft, Setting, setting_of
 from app.recommend.record import records_of
 from app.recommend.rules import Mask, Rules, facts_of, paths_of
 from app.recommend.sentences import measured_here
@@ -62,6 +62,8 @@ class Advisor:
         default_factory=lambda: Memo(2_000), compare=False, repr=False
     )
     """What rules excluded before, by rule, architectures and the values of those paths."""
+    drafts: Memo[tuple[object, ...], Draft] = field(default_factory=lambda: Memo(2_000), compare=False, repr=False)
+    """What paper and rules set in recipes before, by architecture and rules."""
 
     @property
     def stamp(self) -> KnowledgeStamp:
@@ -103,6 +105,7 @@ def under(advisor: Advisor, knowledge: Knowledge) -> Advisor:
         settings={rule.id: setting_of(rule) for rule in knowledge.rules if rule.then.set is not None},
         words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
         sayings=Memo(advisor.sayings.most),
+        drafts=Memo(advisor.drafts.most),
     )
 
 

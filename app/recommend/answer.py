@@ -11,8 +11,8 @@ from app.recommend.cost import estimate
 from app.recommend.describe import complete
 from app.recommend.flips import changes
 from app.recommend.rank import Ranking, rank
-from app.recommend.recipe import recipe_of
-from app.recommend.rules import Facts, Mask, fill, spoken
+from app.recommend.recipe import Draft, draft_of, recipe_of
+from app.recommend.rules import Facts, Fired, Mask, fill, spoken
 from app.vocabulary import Candidate, Excluded, Flip, Reason, Rule, Task
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
     out = []
     for number, index in enumerate(ranking.order[: task.top_k], start=1):
         architecture = advisor.architectures[index]
-        recipe = recipe_of(index, advisor.recipes[index], fired, advisor.settings, facts, room, math.exp(costs.log_gb[index]))
+        recipe = recipe_of(_draft(index, fired, advisor), facts, room, math.exp(costs.log_gb[index]))
         batch = recipe.get("images_per_pass") or recipe.get("batch_size")
         images = batch.value if batch is not None and isinstance(batch.value, int) else _BATCH
         out.append(
@@ -54,6 +54,16 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
             )
         )
     return tuple(out)
+
+
+def _draft(index: int, setting: Fired, advisor: Advisor) -> Draft:
+    """What the paper and the rules that fire set; kept for the next answer, by what can differ in it."""
+    key = (index, *(rule.id for rule, mask in setting if rule.id not in advisor.rules.moving or touches(mask, index)))
+
+    def make() -> Draft:
+        return draft_of(advisor.recipes[index], [advisor.settings[rule.id] for rule, mask in setting if touches(mask, index)])
+
+    return advisor.drafts.of(key, make)
 
 
 def reasons_of(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.recommend.rules import Facts, Mask
+from app.recommend.rules import Facts
 from app.vocabulary import Architecture, RecipeValue, Rule
 
 Formula = Callable[[Mapping[str, Any]], float]
@@ -106,30 +106,32 @@ def published(architecture: Architecture) -> dict[str, RecipeValue]:
     }
 
 
-def recipe_of(
-    index: int,
-    paper: Mapping[str, RecipeValue],
-    fired: Sequence[tuple[Rule, Mask | bool]],
-    settings: Mapping[str, Setting],
-    facts: Facts,
-    room_gb: float | None,
-    gb_per_image: float,
-) -> dict[str, RecipeValue]:
-    """The recipe of one architecture: the paper's values, over them the rules in file order, then memory, then formulas.
+@dataclass(frozen=True)
+class Draft:
+    """What holds of a design's recipe whatever the numbers of the task: values, those of them that are numbers, and formulas."""
+
+    values: Mapping[str, RecipeValue]
+    names: Mapping[str, float]
+    formulas: Sequence[tuple[str, Formula, str]]
+
+
+def draft_of(paper: Mapping[str, RecipeValue], rules: Sequence[Setting]) -> Draft:
+    """The paper's values, over them what the rules set, in file order."""
+    values = dict(paper)
+    for setting in rules:
+        values.update(setting.values)
+    names = {name: value.value for name, value in values.items() if type(value.value) in _NUMBERS}
+    return Draft(values, names, [formula for setting in rules for formula in setting.formulas])
+
+
+def recipe_of(draft: Draft, facts: Facts, room_gb: float | None, gb_per_image: float) -> dict[str, RecipeValue]:
+    """The recipe of one design on one task: its draft, then formulas, then memory, then formulas that need it.
 
     `room_gb` is the memory of one GPU and `gb_per_image` what one image in a pass takes of it, NaN where unknown.
     """
-    recipe = dict(paper)
-    formulas: list[tuple[str, Formula, str]] = []
-    for rule, mask in fired:
-        if mask is True or mask[index]:  # type: ignore[index]
-            setting = settings[rule.id]
-            recipe.update(setting.values)
-            formulas.extend(setting.formulas)
-    names = {name: value for name, path in _NAMES.items() if (value := facts.get(path)) is not None}
-    for name, value in recipe.items():
-        if type(value.value) in _NUMBERS:
-            names[name] = value.value
+    recipe, formulas = dict(draft.values), draft.formulas
+    names: dict[str, Any] = {name: value for name, path in _NAMES.items() if (value := facts.get(path)) is not None}
+    names.update(draft.names)
     if "resolution" in names:
         recipe["resolution"] = _value(names["resolution"], "default", "the task: /data/resolution")
     _derive(recipe, names, formulas)

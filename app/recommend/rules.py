@@ -150,6 +150,8 @@ class Rules:
         self.columns = [facts_of_architecture(a, a.slug in trainable) for a in architectures]
         self._index: dict[str, dict[Any, Mask]] = {}
         compiled = [self._compile(rule) for rule in rules]
+        self.moving = frozenset(c.rule.id for c in compiled if c.mixed)
+        """Rules of which the task decides what architectures they fire on."""
         self.asks_cost = any(path.startswith("cost.") for c in compiled for path in c.paths)
         self._by_effect = {e: [c for c in compiled if getattr(c.rule.then, e) is not None] for e in EFFECTS}
         tasks = (None, *TaskSlug)
