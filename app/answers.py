@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import OrderedDict
+import re
+import time
 
 import sqlalchemy as sa
 
@@ -15,8 +15,9 @@ from app.recommend import winners as maps
 from app.recommend.describe import as_asked
 from app.tables import AskedRow, RecommendationRow
 from app.vocabulary import MapField, Recommendation, WhyNot, WinnerMap
+from app.writer import PAUSE_SECONDS, WRITER
 
-__all__ = ["Told", "answered", "ask", "keep", "page", "stored", "why_not", "winner_map"]
+__all__ = ["WRITER", "answered", "ask", "keep", "page", "stored", "why_not", "winner_map"]
 
 
 def why_not(answer: Recommendation, slug: str, advisor: Advisor) -> WhyNot:
@@ -39,36 +40,19 @@ def winner_map(
         return maps.winners(answer.id, as_asked(answer), advisor, x, y, columns, rows)
 
 
-class Told:
-    """The last answers that are in the store, as bytes: a question asked before costs neither ranking nor encoding."""
-
-    def __init__(self, most: int = 200) -> None:
-        self._most = most
-        self._held: OrderedDict[tuple[str | None, str, str], tuple[str, bytes]] = OrderedDict()
-
-    def find(self, team: str | None, question: str, digest: str) -> tuple[str, bytes] | None:
-        """Id and JSON of the answer that a team was given to a question under one knowledge."""
-        with contextlib.suppress(KeyError):  # another thread may have dropped it
-            self._held.move_to_end((team, question, digest))
-        return self._held.get((team, question, digest))
-
-    def remember(self, team: str | None, question: str, digest: str, answer_id: str, body: bytes) -> None:
-        self._held[team, question, digest] = answer_id, body
-        while len(self._held) > self._most:
-            self._held.popitem(last=False)
+ID = re.compile(r"[0-9a-f]{32}")
+_ASKED = sa.select(sa.literal(1)).where(
+    AskedRow.team == sa.bindparam("team"), AskedRow.recommendation_id == sa.bindparam("recommendation_id")
+)
 
 
 def keep(answer: Recommendation, body: str, team: str | None = None) -> bool:
     """Stores an answer, whose JSON is `body`, for a team; False when it was given before. Equal questions share a row, unseen."""
-    asked = {"team": team or "", "recommendation_id": answer.id}
-    with db.reading() as session:
-        if session.get(AskedRow, asked) is not None:
+    asked = (team or "", answer.id)
+    with db.engine().connect() as connection:  # once for every new question: a session would take longer than the statement
+        if connection.execute(_ASKED, dict(zip(("team", "recommendation_id"), asked, strict=True))).first() is not None:
             return False
-    row = {"id": answer.id, "knowledge_sha256": answer.knowledge.sha256, "body": body}
-    with db.transaction() as session:
-        now = db.now(session)
-        db.insert_if_absent(session, RecommendationRow, {**row, "created_at": now})
-        return db.insert_if_absent(session, AskedRow, {**asked, "created_at": now})
+    return WRITER.add(asked, {"id": answer.id, "knowledge_sha256": answer.knowledge.sha256, "body": body})
 
 
 def page(
@@ -78,6 +62,7 @@ def page(
     place = (AskedRow.created_at, AskedRow.recommendation_id)
     query = sa.select(AskedRow.created_at, RecommendationRow.id, RecommendationRow.body).join(RecommendationRow)
     query = query.where(AskedRow.team == (team or "")).order_by(*(column.desc() for column in place)).limit(limit + 1)
+    WRITER.flush()
     if after is not None:
         query = query.where(sa.tuple_(*place) < sa.tuple_(*map(sa.literal, after)))
     with db.reading() as session:
@@ -88,12 +73,19 @@ def page(
 
 def stored(recommendation_id: str, team: str | None = None) -> str:
     """The JSON of an answer that a team was given. Raises NotFound."""
-    query = sa.select(RecommendationRow.body).join(AskedRow)
-    with db.reading() as session:
-        body = session.scalar(query.where(RecommendationRow.id == recommendation_id, AskedRow.team == (team or "")))
+    body = WRITER.find((team or "", recommendation_id)) or _stored(recommendation_id, team)
+    if body is None and ID.fullmatch(recommendation_id):  # another process may be about to write it
+        time.sleep(2 * PAUSE_SECONDS)
+        body = _stored(recommendation_id, team)
     if body is None:
         raise NotFound(f"no recommendation has the id {recommendation_id!r}")
     return body
+
+
+def _stored(recommendation_id: str, team: str | None) -> str | None:
+    query = sa.select(RecommendationRow.body).join(AskedRow)
+    with db.reading() as session:
+        return session.scalar(query.where(RecommendationRow.id == recommendation_id, AskedRow.team == (team or "")))
 
 
 def answered(recommendation_id: str, team: str | None = None) -> Recommendation:

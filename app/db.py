@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,22 @@ def engine() -> sa.Engine:
     return make_engine(settings().url)
 
 
+_COMMITS = count(1)
+_committed = 0
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """A session that commits at the end, or rolls back when the block raises."""
+    global _committed
     with Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
+    _committed = next(_COMMITS)
+
+
+def committed() -> int:
+    """Another number after every commit of this process: what was read before may have changed since."""
+    return _committed
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from app import policies
 from app.access import Access, require_keys
-from app.answers import Told
+from app.answers import WRITER
 from app.api import (
     advisor,
     badges,
@@ -32,6 +32,7 @@ from app.api import (
 from app.api.cors import Cors
 from app.api.door import Door
 from app.api.idempotency import Idempotency
+from app.api.kept import Kept
 from app.api.limits import Limit
 from app.api.middleware import Edge
 from app.dashboard import pages
@@ -58,13 +59,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     require_keys(settings().host)
     app.state.knowledge = policies.in_force(shipped)
     app.state.advisors = Advisors(policies.prove(fit(app.state.knowledge)))
-    app.state.told = Told()
+    WRITER.start()
     courier = Courier()
     courier.start()
     try:
         yield
     finally:
         courier.stop()
+        WRITER.stop()
 
 
 def create_app() -> FastAPI:
@@ -104,6 +106,7 @@ def create_app() -> FastAPI:
     app.state.access = Access()
     app.add_middleware(Idempotency, max_body_bytes=settings().max_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
+    app.add_middleware(Kept)
     app.add_middleware(Limit, per_minute=settings().requests_per_minute)
     app.add_middleware(Door, access=app.state.access)
     app.state.figures = observe.Figures()

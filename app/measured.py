@@ -9,6 +9,7 @@ import logging
 import math
 import re
 import threading
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import db, figures
+from app.access import FRESH_SECONDS, MOST_HELD
 from app.errors import NotFound
 from app.recommend import Advisor, fit
 from app.recommend.sentences import MEASURED
@@ -33,16 +35,41 @@ _GRIDS = ("image", "video", "voxel")
 
 
 class Advisors:
-    """The advisors in force, one for each team: as fitted on the knowledge, and anew once a team has figures of its own."""
+    """The advisors in force, one for each team: as fitted on the knowledge, and anew once a team has figures of its own.
+
+    What this process commits counts at once, what another does within FRESH_SECONDS.
+    """
 
     def __init__(self, shipped: Advisor, most: int = 16) -> None:
         self._shipped, self._most = shipped, most
         self._held: OrderedDict[str | None, tuple[Seen, Advisor]] = OrderedDict()
+        self._looked: OrderedDict[str | None, tuple[float, int, Seen]] = OrderedDict()
         self._fitting: dict[str | None, threading.Lock] = defaultdict(threading.Lock)
 
-    def now(self, team: str | None = None) -> Advisor:
-        """The advisor that knows what is in the database of a team's; while another thread fits it, the one before."""
+    def seen(self, team: str | None) -> Seen | None:
+        """What a team has in the database, where that was looked up just now."""
+        until, commits, there = self._looked.get(team, (0.0, 0, NOTHING))
+        return there if commits == db.committed() and time.monotonic() < until else None
+
+    def look(self, team: str | None) -> Seen:
+        """As `seen`, by the database."""
+        commits, until = db.committed(), time.monotonic() + FRESH_SECONDS
         there = _seen(team)
+        self._looked[team] = until, commits, there
+        while len(self._looked) > MOST_HELD:
+            self._looked.popitem(last=False)
+        return there
+
+    def fitted(self, team: str | None) -> Advisor | None:
+        """The advisor that knows all of that; None where it must be looked up, or fitted."""
+        if (there := self.seen(team)) is None:
+            return None
+        seen, held = self._held.get(team, (NOTHING, self._shipped))
+        return self._shipped if there == NOTHING else held if there == seen else None
+
+    def now(self, team: str | None = None) -> Advisor:
+        """As `fitted`, by the database; while another thread fits it, the one before."""
+        there = self.seen(team) or self.look(team)
         if there == NOTHING:
             self._held.pop(team, None)
             return self._shipped

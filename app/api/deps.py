@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
+from starlette.concurrency import run_in_threadpool
 
 from app.access import Key
+from app.measured import Advisors
 from app.recommend import Advisor
 from app.vocabulary import Knowledge
 
 
-def knowledge(request: Request) -> Knowledge:
+async def knowledge(request: Request) -> Knowledge:
     return request.app.state.knowledge  # type: ignore[no-any-return]
 
 
-def advisor(request: Request) -> Advisor:
-    return request.app.state.advisors.now(request.state.key.team)  # type: ignore[no-any-return]
+async def advisor(request: Request) -> Advisor:
+    """The advisor of the caller's team; in a thread only where the database must be asked."""
+    advisors: Advisors = request.app.state.advisors
+    team = request.state.key.team
+    fitted = advisors.fitted(team)
+    return fitted if fitted is not None else await run_in_threadpool(advisors.now, team)
 
 
 async def caller(request: Request) -> Key:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +19,9 @@ from app.validations.store import rfc3339
 from app.vocabulary import MapField, Recommendation, Task, WhyNot, WinnerMap
 
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
+
+_ONE = ThreadPoolExecutor(1, "advice")
+"""Ranking holds the interpreter, so a second thread would only make both late. One serves in the order of asking."""
 
 EXAMPLE: dict[str, Any] = {
     "smallest": {"value": {"data": {"type": "image", "resolution": 64}, "budget": {"gpu_hours": 2}}},
@@ -45,17 +50,20 @@ class RecommendationLine(BaseModel):
     openapi_extra={"requestBody": {"content": {"application/json": {"examples": EXAMPLE}}}},
     operation_id="create_recommendation",
 )
-def create(request: Request, task: Task, caller: CallerDep, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
+async def create(request: Request, task: Task, caller: CallerDep, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
     """Ranked architectures for a task, each sentence with the rule or the figure behind it."""
-    task, told = described(task, caller.team), request.app.state.told
-    question = task.model_dump_json()
-    if (before := told.find(caller.team, question, advisor.digest)) is not None:
-        return answer(request, before[1], headers={"Location": f"/v1/recommendations/{before[0]}"})
-    found = ask(task, knowledge, advisor)
-    body = found.model_dump_json()
-    made = keep(found, body, caller.team)
-    told.remember(caller.team, question, advisor.digest, found.id, body.encode())
-    return answer(request, body.encode(), status=201 if made else 200, headers={"Location": f"/v1/recommendations/{found.id}"})
+
+    def made() -> Response:
+        found = ask(described(task, caller.team), knowledge, advisor)
+        body = found.model_dump_json()
+        new = keep(found, body, caller.team)
+        headers = {"Location": f"/v1/recommendations/{found.id}"}
+        return answer(request, body.encode(), status=201 if new else 200, headers=headers)
+
+    response = await asyncio.get_running_loop().run_in_executor(_ONE, made)
+    if task.data.dataset_id is None:  # a data set comes and goes
+        request.state.kept = (caller.team, advisor.digest)
+    return response
 
 
 @router.get("", response_model=Page[RecommendationLine], operation_id="list_recommendations")

@@ -148,6 +148,7 @@ def test_keys_of_the_command_line(client: TestClient) -> None:
         return CliRunner().invoke(app, ["keys", *words])
 
     client.post("/v1/recommendations", json=TASK)
+    assert len(client.get("/v1/recommendations").json()["items"]) == 1
     made = run("create", "--team", "us", "--scope", "read", "--days", "30", "--adopt")
     assert made.exit_code == 0, made.stderr
     key = made.stdout.strip()

@@ -211,3 +211,13 @@ def test_answers_of_a_team_page_on_without_those_of_others(ours: Caller, theirs:
     assert [len(p) for p in pages] == [2, 1]
     with db.reading() as session:
         assert session.query(answers.AskedRow).count() == 6
+
+
+def test_what_is_kept_for_one_team_is_none_of_anothers(ours: Caller, theirs: Caller, client: TestClient) -> None:
+    assert ours("POST", "/v1/recommendations", json=TASK).status_code == 201
+    assert ours("POST", "/v1/recommendations", json=TASK).status_code == 200
+    problem(client.post("/v1/recommendations", json=TASK), 401)
+    assert theirs("POST", "/v1/recommendations", json=TASK).status_code == 201
+    ours("POST", "/v1/benchmarks", json=figure())
+    assert "own-faces" in ours("GET", "/v1/benchmarks?architecture=sngan").text
+    assert "own-faces" not in theirs("GET", "/v1/benchmarks?architecture=sngan").text
