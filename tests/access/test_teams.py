@@ -219,5 +219,5 @@ def test_what_is_kept_for_one_team_is_none_of_anothers(ours: Caller, theirs: Cal
     problem(client.post("/v1/recommendations", json=TASK), 401)
     assert theirs("POST", "/v1/recommendations", json=TASK).status_code == 201
     ours("POST", "/v1/benchmarks", json=figure())
-    assert "own-faces" in ours("GET", "/v1/benchmarks?architecture=sngan").text
-    assert "own-faces" not in theirs("GET", "/v1/benchmarks?architecture=sngan").text
+    assert "own-faces" in ours("GET", "/v1/benchmarks?dataset=own-faces").text
+    assert "own-faces" not in theirs("GET", "/v1/benchmarks?dataset=own-faces").text
