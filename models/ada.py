@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
 
+from models import ranks
+
 TARGET = 0.6
 """Of r_t, the mean sign of the discriminator's logits on training images: section 3."""
 KIMG = 500.0
@@ -49,8 +51,9 @@ class Ada(nn.Module):
         """After an update of the discriminator: at every fourth the strength rises where r_t is above its target, or falls."""
         self.updates += 1
         due = (self.updates % EVERY == 0).float()
-        towards = (self.signs / self.seen.clamp(min=1) - self.target).sign()
-        self.strength.add_(due * towards * self.seen / self.images).clamp_(0, 1)
+        signs, seen = ranks.total(torch.stack((self.signs, self.seen)))  # of the whole batch, so that the strength is one
+        towards = (signs / seen.clamp(min=1) - self.target).sign()
+        self.strength.add_(due * towards * seen / self.images).clamp_(0, 1)
         self.signs *= 1 - due
         self.seen *= 1 - due
 

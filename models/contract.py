@@ -50,6 +50,7 @@ EXIT_DIVERGED = 66
 EXIT_OUT_OF_MEMORY = 67
 EXIT_NO_SPACE = 74  # the disk was full or a quota was reached: the last whole checkpoint is there, start again once there is room
 EXIT_STOPPED = 75  # SIGTERM: a checkpoint was written, start again to resume
+EXIT_RANK_LOST = 76  # one of the processes of a run on several devices is gone: start again from the last checkpoint
 
 Precision = Literal["fp32", "bf16"]
 
@@ -65,8 +66,12 @@ class RunBudget:
     share: float = 1.0
     """Part of it at which the run measures, reports and ends for now. It goes on from there under a larger share, once report.json
     has been moved away."""
+    devices: int = 1
+    """Of one machine, that share each step: GPUs, or on a CPU processes. Each takes an equal part of the batch."""
 
     def __post_init__(self) -> None:
+        if not 1 <= self.devices <= 64:
+            raise ValueError("a run takes 1 to 64 devices")
         if not 0 < self.share <= 1:
             raise ValueError("the share of a budget must be above zero and at most one")
         if self.seconds is None and self.steps is None:

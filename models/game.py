@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from models import ranks
 from models.adversary import Adversary, Batch, Turn
 from models.contract import Recipe
 from models.data.dataset import Dataset, Order
@@ -52,10 +53,15 @@ class Game:
         return self.step * self.recipe.batch_size / 1000
 
     def begin(self) -> None:
-        """What the adversary fits before its first move."""
+        """What the adversary fits before its first move, the same in every process; from then on the noise of each is its own."""
         if self.adversary.begin is not None:
             fields = self.dataset.fields.items()
             self.adversary.begin({name: self.dataset.cast(values[:BEGIN_SAMPLES]).to(self.device) for name, values in fields})
+        self._own_noise()
+
+    def _own_noise(self) -> None:
+        if ranks.rank():
+            torch.manual_seed(self.recipe.seed + 1_000_003 * ranks.rank() + 7919 * self.step)
 
     def enter_phase(self, fraction: float) -> None:
         """Moves on to the phase in which a run that has spent `fraction` of its budget is; never back."""
@@ -72,16 +78,18 @@ class Game:
             parameters, optimiser = self.parameters[move.player], self.optimisers[move.player]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
                 loss = move.loss(turn)
-            self._note(move.player, loss.detach())
-            if move.above is not None and not loss.item() > move.above:
+            said = ranks.mean(loss.detach())
+            self._note(move.player, said)
+            if move.above is not None and not said.item() > move.above:
                 continue
             optimiser.zero_grad(set_to_none=True)
             loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+            ranks.average(parameters)
             optimiser.step()
             if move.then is not None:
                 move.then()
         self.images_since_average += self.recipe.batch_size
-        if any(set(self.adversary.players[move.player].networks) & set(self.average) for move in moves):
+        if ranks.rank() == 0 and any(set(self.adversary.players[move.player].networks) & set(self.average) for move in moves):
             self._update_average()
 
     def losses(self) -> dict[str, float]:
@@ -124,11 +132,16 @@ class Game:
                 count = min(SAMPLE_BATCH, n - start)
                 yield self.adversary.sample(networks, count, generator, self.dataset.given(start, count, self.device)).float()
 
+    def noise(self) -> dict[str, Tensor]:
+        """State of the generators of every process. Each must ask; raises RuntimeError where their weights differ."""
+        own = {"random": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            own["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        return ranks.gathered(own, [p for group in self.parameters.values() for p in group])
+
     def state(self) -> tuple[bytes, dict[str, Any]]:
         """Every tensor as one safetensors file, and the rest as JSON values."""
-        tensors: dict[str, Tensor] = {"random": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        tensors = self.noise()
         for prefix, networks in (("network", self.networks), ("average", self.average)):
             for name, network in networks.items():
                 tensors |= {f"{prefix}/{name}/{key}": value for key, value in network.state_dict().items()}
@@ -165,9 +178,13 @@ class Game:
         self.step, self.phase = rest["step"], rest["phase"]
         self.images_since_average = rest["images_since_average"]
         self._losses = {}
-        torch.set_rng_state(tensors["random"])
-        if "random.cuda" in tensors and self.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        mine = f"/{ranks.rank()}" if ranks.rank() else ""
+        if f"random{mine}" not in tensors:  # saved by fewer processes
+            self._own_noise()
+            return
+        torch.set_rng_state(tensors[f"random{mine}"])
+        if f"random.cuda{mine}" in tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors[f"random.cuda{mine}"], self.device)
 
     def averages(self) -> bytes:
         """What a user keeps, as a safetensors file: the averaged networks, or all of them where none is averaged."""
@@ -177,7 +194,7 @@ class Game:
     def _batch(self) -> Batch:
         batch: dict[str, Tensor] = {}
         for stream, order in zip(self.dataset.streams, self.orders, strict=True):
-            batch |= self.dataset.batch(stream, order.take(self.recipe.batch_size), self.device)
+            batch |= self.dataset.batch(stream, ranks.mine(order.take(self.recipe.batch_size)), self.device)
         return {k: v.contiguous(memory_format=self.layout) if v.ndim == 4 else v for k, v in batch.items()}
 
     def _note(self, player: str, loss: Tensor) -> None:

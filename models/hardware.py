@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 
-def settle(seed: int, threads: object = None) -> Hardware:
+def settle(seed: int, threads: object = None, rank: int = 0, devices: int = 1) -> Hardware:
     """Seeds torch, sets the number of CPU threads when one is asked for, and chooses deterministic kernels on a CPU.
 
-    On a GPU deterministic kernels cost speed and some do not exist, so there only the seed is set. Raises ValueError.
+    On a GPU deterministic kernels cost speed and some do not exist, so there only the seed is set. Of several `devices` this process
+    takes the one of its rank. Raises ValueError.
     """
     if threads is not None:
         if not isinstance(threads, int) or threads < 1:
@@ -22,7 +23,10 @@ def settle(seed: int, threads: object = None) -> Hardware:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
     if torch.cuda.is_available():
-        return Hardware(torch.device("cuda"))
+        if devices > torch.cuda.device_count():
+            raise ValueError(f"the run takes {devices} devices, and this process sees {torch.cuda.device_count()} GPUs")
+        torch.cuda.set_device(rank)
+        return Hardware(torch.device("cuda", rank))
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it would write every new tensor twice
     return Hardware(torch.device("cpu"))

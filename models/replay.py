@@ -37,6 +37,10 @@ class Replay(Run):
         self._told, self._measured = told, {row["step"] for row in told["history"]}
         recipe = Recipe(**{**told["recipe"], "augment": tuple(told["recipe"]["augment"])})
         budget = RunBudget(**told["budget"])
+        if budget.devices > 1:
+            raise Refused(
+                contract.EXIT_BAD_RECIPE, "devices", f"it ran on {budget.devices} devices at once; a replay runs on one"
+            )
         if told.get("setbacks"):
             raise Refused(
                 contract.EXIT_BAD_RECIPE, "setbacks", "it fell back to a checkpoint, and when it did was a matter of time"

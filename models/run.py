@@ -13,14 +13,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models import contract, metrics
+from models import contract, metrics, ranks
 from models.checkpoint import Damaged, load_checkpoint, save_checkpoint, write
 from models.contract import Recipe, RunBudget
 from models.curves import curves
 from models.data import load
-from models.data.dataset import BadData
+from models.data.dataset import BadData, Dataset
 from models.game import Game
-from models.hardware import settle
+from models.hardware import Hardware, settle
 from models.health import Evidence, Finding, Watch
 from models.journal import Journal
 from models.networks import build
@@ -41,10 +41,7 @@ class Run:
         self.run_dir, self.recipe, self.budget, self.journal, self.stopping = run_dir, recipe, budget, journal, stopping
         self.record, self.losses = Record(), dict[str, float]()
         try:
-            self.hardware = settle(recipe.seed, recipe.options.get("threads"))
-            self._leave_if_told()
-            self.dataset = load(recipe)
-            self.game = Game(build(recipe, self.dataset), recipe, self.dataset, self.hardware.device)
+            self.game, self.dataset, self.hardware = _game(recipe, budget.devices, 0, self._leave_if_told)
             self._leave_if_told()
             self.metric = metrics.load(recipe.metric, self.dataset, recipe.metric_samples, self.hardware.device)
         except BadData as error:
@@ -217,6 +214,7 @@ class Run:
             yield batch
 
     def save(self) -> None:
+        ranks.tell(ranks.SAVE)
         tensors, state = self.game.state()
         now, record = time.monotonic(), self.record
         record.seconds, self._start, self.saved = self.elapsed, now, now
@@ -240,7 +238,21 @@ class Run:
         if not game_alone:
             self.record = Record(**state["record"])
         self.game.scale_rates(0.5**self.record.setbacks)
+        ranks.tell(ranks.BACK, 0.5**self.record.setbacks)
         return True
+
+    def begin(self) -> None:
+        """What is fitted before the first step of a run that has none yet."""
+        if not self.record.history:
+            ranks.tell(ranks.BEGIN)
+            self.game.begin()
+
+    def step(self) -> None:
+        """One step of every process."""
+        pace = self.pace
+        ranks.tell(ranks.STEP, pace)
+        self.game.enter_phase(pace)
+        self.game.play(pace)
 
     def finish(self) -> None:
         """ema.safetensors, then report.json, whose presence says that the run is done."""
@@ -275,6 +287,35 @@ class Run:
     def _leave_if_told(self) -> None:
         if self.stopping():
             raise Stopped
+
+
+def follow(run_dir: Path, recipe: Recipe, devices: int, rank: int) -> None:
+    """A process of a run that is not its first: does as it is told, to the end."""
+    game, _, _ = _game(recipe, devices, rank)
+    while True:
+        order, value = ranks.listen()
+        if order == ranks.BEGIN:
+            game.begin()
+        elif order == ranks.STEP:
+            game.enter_phase(value)
+            game.play(value)
+        elif order == ranks.SAVE:
+            game.noise()
+        elif order == ranks.BACK:
+            tensors, state = load_checkpoint(run_dir) or (b"", {})
+            game.load(tensors, state["game"])
+            game.scale_rates(value)
+        else:
+            return
+
+
+def _game(recipe: Recipe, devices: int, rank: int, between: Callable[[], None] = lambda: None) -> tuple[Game, Dataset, Hardware]:
+    """The game as every process of a run begins it, with the same weights. Raises BadData, ValueError, and what `between` raises."""
+    hardware = settle(recipe.seed, recipe.options.get("threads"), rank, devices)
+    between()
+    own = ranks.part(recipe, devices)
+    dataset = load(recipe)
+    return Game(build(own, dataset), recipe, dataset, hardware.device), dataset, hardware
 
 
 def _digest(recipe: contract.Recipe) -> str:

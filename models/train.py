@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import contract, lease
+from models.crew import Crew
 from models.journal import Journal
 from models.outcome import Refused, Stopped
 
@@ -28,14 +29,15 @@ CHECK_STEPS = 16
 """Losses are read this often at least; reading waits for the device."""
 PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0
+ENDS = {contract.EXIT_OUT_OF_MEMORY: (contract.EXIT_OUT_OF_MEMORY, "out_of_memory")}
+"""Of another process of the run, that say more than that it is gone."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def play(run: Run) -> None:
     """Steps until the budget is spent, then reports. Raises Stopped, with a checkpoint left, or Refused."""
     game = run.game
-    if not run.record.history:
-        game.begin()
+    run.begin()
     try:
         while True:
             now, done = time.monotonic(), run.done
@@ -54,9 +56,7 @@ def play(run: Run) -> None:
                     run.save()
             if done:
                 break
-            pace = run.pace
-            game.enter_phase(pace)
-            game.play(pace)
+            run.step()
     except Stopped:
         run.save()
         raise
@@ -106,11 +106,70 @@ def _to_its_end(run_dir: Path, stopping: Callable[[], bool]) -> int:
 def _train(run_dir: Path, journal: Journal, stopping: Callable[[], bool]) -> None:
     try:
         recipe, budget = contract.read_recipe(run_dir / contract.RECIPE)
+        if recipe.batch_size % budget.devices:
+            raise ValueError(f"recipe.batch_size {recipe.batch_size} cannot be split among {budget.devices} devices")
     except (OSError, ValueError) as error:
         raise Refused(contract.EXIT_BAD_RECIPE, "bad_recipe", str(error)) from error
+    if budget.devices == 1:
+        from models.run import Run
+
+        play(Run(run_dir, recipe, budget, journal, stopping))
+    else:
+        _train_together(run_dir, recipe, budget, journal, stopping)
+
+
+def _train_together(
+    run_dir: Path, recipe: contract.Recipe, budget: contract.RunBudget, journal: Journal, stopping: Callable[[], bool]
+) -> None:
+    """As process 0 of several. Raises Refused where another has ended before it was told to."""
+
+    def fail(why: str) -> None:
+        journal.write("failed", code="rank_lost", detail=why)
+        os._exit(contract.EXIT_RANK_LOST)  # the main thread may wait for a device for ever; the others die with this process
+
+    crew = Crew(run_dir, budget.devices, fail)
+    from models import ranks
     from models.run import Run
 
-    play(Run(run_dir, recipe, budget, journal, stopping))
+    def asked() -> bool:
+        crew.pulse = time.monotonic()
+        return stopping()
+
+    grace = 0.0
+    try:
+        ranks.join(crew.meeting, 0, crew.count)
+        play(Run(run_dir, recipe, budget, journal, asked))
+        ranks.tell(ranks.END)
+        grace = 10.0
+    except (Refused, Stopped):
+        raise
+    except Exception as error:
+        lost = crew.lost(wait=3.0)
+        if lost is None:
+            raise
+        code, name = ENDS.get(lost[1], (contract.EXIT_RANK_LOST, "rank_lost"))
+        raise Refused(code, name, crew.said(lost)) from error
+    finally:
+        crew.dismiss(grace)
+        ranks.leave()
+
+
+def follow(run_dir: Path, rank: int, meeting: Path) -> int:
+    """As another process than 0: returns an exit code once it is told to end."""
+    recipe, budget = contract.read_recipe(run_dir / contract.RECIPE)
+    from models import ranks
+    from models.hardware import out_of_memory
+    from models.run import follow as obey
+
+    try:
+        ranks.join(meeting, rank, budget.devices)
+        obey(run_dir, recipe, budget.devices, rank)
+        ranks.leave()
+        return contract.EXIT_OK
+    except Exception as error:
+        if out_of_memory(error):
+            return contract.EXIT_OUT_OF_MEMORY
+        raise
 
 
 def main() -> int:
@@ -118,13 +177,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.train", description="Runs or resumes the recipe in RUN_DIR.")
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     parser.add_argument("--lease", type=Path, metavar="FILE", help="holds the epoch second at which this run must be dead")
+    parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--meeting", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     # Spinning threads that wait for each other made a step up to 5 times slower when another process wanted the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for library in ("GLOO", "NCCL"):  # processes of one machine: nothing listens to the outside
+        os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _frame: told.append(signum))
     lease.die_with_parent()
+    if arguments.rank:
+        return follow(arguments.run_dir, arguments.rank, arguments.meeting)  # told to stop or not, process 0 decides
     if arguments.lease is not None:
         lease.hold(arguments.lease)
     return train(arguments.run_dir, stopping=lambda: bool(told))
