@@ -49,6 +49,12 @@ def text(app: FastAPI) -> str:
     return orjson.dumps(document(app), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
 
 
+def committed() -> dict[str, Any]:
+    """The document as it was last written."""
+    found: dict[str, Any] = orjson.loads(FILE.read_bytes())
+    return found
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """OpenAPI 3.1 with the problem schema and its codes on every route and status."""
     if app.openapi_schema:

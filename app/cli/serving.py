@@ -42,14 +42,18 @@ def worker(
 
 
 def openapi(
-    write: Annotated[bool, typer.Option("--write", help="Into docs/openapi.json, where a test wants it.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Into docs/openapi.json, and docs/api.md from it, where tests want them.")
+    ] = False,
 ) -> None:
     """The OpenAPI document of the service."""
-    from app.api import document
+    from app.api import document, reference
     from app.cli.screen import err
     from app.main import create_app
 
+    app = create_app()
     if not write:
-        sys.stdout.write(document.text(create_app()))
-    else:
-        err.print(f"{document.FILE} {'written' if document.write(create_app()) else 'says so already'}", highlight=False)
+        sys.stdout.write(document.text(app))
+        return
+    for file, changed in ((document.FILE, document.write(app)), (reference.PAGE, reference.write(document.committed()))):
+        err.print(f"{file} {'written' if changed else 'says so already'}", highlight=False)
