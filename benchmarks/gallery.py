@@ -18,6 +18,7 @@ from PIL import Image
 
 from app.knowledge.load import load
 from benchmarks.learning import RACES, recipe
+from benchmarks.plain import race
 from models import contract, train
 from models.contract import Recipe, RunBudget
 from models.data import tasks
@@ -31,13 +32,14 @@ HEAD = """# The networks
 Every network here is written from its paper and trains through the one loop. Below, each has run for a moment on one core of a CPU
 at a small size (`python -m benchmarks.gallery`): enough to see that it learns, nothing like what it can do. *Before* and *after*
 are the metric of the task, untrained and at the end; *baseline* is what a validation must beat; *real* is what real samples would
-get, where the metric has that. *Parameters* are of generator and discriminator at the published setting, in millions, beside what
+get, where the metric has that. *Steps/s* are on one thread, at the size named with the samples; *to plain* is their ratio to a loop
+that a tutorial would write around the same networks (`python -m benchmarks.plain`). *Parameters* are of generator and discriminator at the published setting, in millions, beside what
 publications state; an empty cell is not stated, and a stated size may be that of another implementation.
 
 Nothing on this page was measured on a GPU.
 
-| network | task, data | metric | before | after | baseline | real | steps | parameters | stated |
-|---|---|---|---|---|---|---|---|---|---|
+| network | task, data | metric | before | after | baseline | real | steps | steps/s | to plain | parameters | stated |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -52,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
         baseline = tasks()[task]["baseline"]
         for architecture, name in ((baseline, f"baseline-{task}-{dataset}"), (slug, slug)):
             if architecture == slug or not (KEPT / f"{name}.json").exists():
-                line = ran(recipe(architecture, task, dataset, 0), told.seconds, name)
+                one = recipe(architecture, task, dataset, 0)
+                line = ran(one, told.seconds, name) | ({"speed": dataclasses.asdict(race(one))} if architecture == slug else {})
                 (KEPT / f"{name}.json").write_text(json.dumps(line, indent=1, sort_keys=True) + "\n")
                 print(name, line["before"], "->", line["after"], f"{line['steps']} steps", flush=True)
     (DOCS / "networks.md").write_text(page())
@@ -103,11 +106,14 @@ def page() -> str:
         cells = [f"[{card.name}](#{slug})", f"{task}, {dataset}", f"{line['metric']}, {way} is better", *figures]
         cells += [
             f"{line['steps']:,}",
+            f"{line['speed']['steps_per_second']:.3g}",
+            f"{line['speed']['ratio']:.2f}",
             ours.replace(" at None px", ""),
             " + ".join(f"{v:g}" if v else "?" for v in stated if any(stated)),
         ]
         rows.append("| " + " | ".join(cells) + " |")
-        said = f"{card.name}: {task} on {dataset}, {line['seconds']:.0f} s. {card.sources[0]}"
+        size = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in line["recipe"].items() if value)
+        said = f"{card.name}: {task} on {dataset}, {line['seconds']:.0f} s, {size}. {card.sources[0]}"
         pictures.append(f"\n## {slug}\n\n{said}\n\n![Samples of {card.name} on {dataset}](networks/{slug}.png)\n")
     return HEAD + "\n".join(rows) + "\n" + "".join(pictures)
 
