@@ -33,8 +33,9 @@ Every network here is written from its paper and trains through the one loop. Be
 at a small size (`python -m benchmarks.gallery`): enough to see that it learns, nothing like what it can do. *Before* and *after*
 are the metric of the task, untrained and at the end; *baseline* is what a validation must beat; *real* is what real samples would
 get, where the metric has that. *Steps/s* are on one thread, at the size named with the samples; *to plain* is their ratio to a loop
-that a tutorial would write around the same networks (`python -m benchmarks.plain`). *Parameters* are of generator and discriminator at the published setting, in millions, beside what
-publications state; an empty cell is not stated, and a stated size may be that of another implementation.
+that a tutorial would write around the same networks (`python -m benchmarks.plain`). *Parameters* are of generator and discriminator
+at the published setting, in millions, beside what publications state; an empty cell is not stated, and a stated size may be that of
+another implementation.
 
 Nothing on this page was measured on a GPU.
 
