@@ -37,7 +37,7 @@ def demo() -> None:
         }
         out.print(f"raced on {DATASET}: {' and '.join(RACED)}, which a CPU trains in this time", highlight=False)
         folder = settings().data_dir / "demo" / answer.id[:12]
-        outcome = follow(client, body, folder)
+        outcome, _ = follow(client, client.validate(body).id, folder)
     out.print(f"took {time.monotonic() - started:.0f} s", highlight=False)
     sys.stdout.write(f"verdict: {outcome}  report: {Path(folder / 'report.json').absolute()}\n")
 

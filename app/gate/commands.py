@@ -18,9 +18,6 @@ from app.gate.words import COUNT, LOCK_FILE, TASK_FILE, Kind, Lock, Validated
 if TYPE_CHECKING:
     from app.gate.formats import Checked
 
-MOST = 50
-"""So many of the ranking are looked at: a choice further down is as good as overtaken."""
-
 lock_app = typer.Typer(no_args_is_help=True, help="The committed decision: gan-decision.lock.json.")
 TaskArgument = Annotated[Path, typer.Argument(help="The task file.")]
 LockOption = Annotated[Path | None, typer.Option("--lock", help=f"The lock; {LOCK_FILE} beside the task where absent.")]
@@ -74,14 +71,14 @@ def check(
 def _check(task: Path, lock: Path, policy: Sequence[Path], counts: frozenset[Kind]) -> Checked:
     from importlib.metadata import version
 
-    from app.gate.drift import compare
+    from app.fitted import advisor
+    from app.gate import decide
     from app.gate.formats import Checked
     from app.gate.lock import read as read_lock
     from app.gate.task import read
 
     asked, locked = read(task), read_lock(lock)
-    answer, advisor = _decide(asked.task, policy)
-    return Checked(compare(locked, asked, answer, advisor, _today()), asked, _uri(task), counts, version("gan-advisor"))
+    return Checked(decide.check(locked, asked, advisor(policy), _today()), asked, _uri(task), counts, version("gan-advisor"))
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -158,11 +155,11 @@ def diff(old: Annotated[Path, typer.Argument()], new: Annotated[Path, typer.Argu
 
 
 def _decide(task: Any, policy: Sequence[Path]) -> tuple[Any, Any]:
-    from app.asking import ask
     from app.fitted import advisor
+    from app.gate.decide import decide
 
     by = advisor(policy)
-    return ask(task.model_copy(update={"top_k": max(task.top_k, MOST)}), by.knowledge, by), by
+    return decide(task, by), by
 
 
 def _counts(fail_on: Sequence[str] | None) -> frozenset[Kind]:

@@ -35,9 +35,7 @@ class Checked:
 
     def level(self, finding: Finding) -> str:
         """error, warning or note, as SARIF and GitHub name them."""
-        if finding.state != "failed":
-            return "note"
-        return "error" if finding.kind in self.counts else "warning"
+        return self.report.level(finding, self.counts)
 
 
 def text(it: Checked) -> str:
@@ -172,9 +170,9 @@ def outputs(it: Checked) -> str:
     return "".join(f"{name}={value or ''}\n" for name, value in found.items())
 
 
-def trouble(detail: str, uri: str) -> str:
-    """An annotation for what kept a check from being made."""
-    return f"::error file={_property(uri)},title=gan-advisor check::{_data(detail)}\n"
+def trouble(detail: str, uri: str, command: str = "check") -> str:
+    """An annotation for what kept a check from being made, or a validation from confirming."""
+    return f"::error file={_property(uri)},title=gan-advisor {command}::{_data(detail)}\n"
 
 
 FORMATS: Mapping[str, Callable[[Checked], str]] = {

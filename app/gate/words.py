@@ -124,6 +124,7 @@ class Kind(StrEnum):
 
 
 State = Literal["passed", "failed", "unknown"]
+Level = Literal["error", "warning", "note"]
 COUNT = frozenset({Kind.POLICY, Kind.VALIDATION, Kind.DRIFT, Kind.STALE})
 """The kinds that fail a build unless it says otherwise."""
 
@@ -154,6 +155,12 @@ class Report:
         order = list(Kind)
         failed = [f for f in self.findings if f.state == "failed" and f.kind in counts]
         return sorted(failed, key=lambda f: order.index(f.kind))
+
+    def level(self, finding: Finding, counts: frozenset[Kind]) -> Level:
+        """As SARIF and GitHub name it."""
+        if finding.state != "failed":
+            return "note"
+        return "error" if finding.kind in counts else "warning"
 
     def code(self, counts: frozenset[Kind]) -> int:
         """The exit code: of the gravest kind that failed, 0 where none did."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -35,6 +39,7 @@ def step(name: str, folder: Path, **inputs: str) -> subprocess.CompletedProcess[
     script = folder / "step.sh"
     script.write_text(found["run"])
     env = {"PATH": os.environ["PATH"], "RUNNER_TEMP": str(folder / "temp"), "GITHUB_OUTPUT": str(folder / "output")}
+    env |= {"GITHUB_REPOSITORY": "us/ours", "GITHUB_SHA": "5e1f"}
     env |= {k: filled(v) for k, v in found["env"].items()} | {"OMP_NUM_THREADS": "1"}
     where = folder / filled(found.get("working-directory", "."))
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
@@ -66,7 +71,7 @@ def test_every_exit_code_comes_through_untouched(tmp_path: Path, code: int) -> N
 def test_no_step_hides_a_failure() -> None:
     assert not any("continue-on-error" in s or "if" in s for s in ACTION["runs"]["steps"])
     assert ACTION["runs"]["using"] == "composite"
-    assert ACTION["outputs"].keys() == {"architecture", "first", "drift", "exit-code"}
+    assert ACTION["outputs"].keys() == {"architecture", "first", "drift", "exit-code", "verdict", "validation-url"}
     assert all(f"{code} " in ACTION["outputs"]["exit-code"]["description"] for code in CODES)
 
 
@@ -98,6 +103,83 @@ def test_inputs_reach_the_command_as_they_are(tmp_path: Path) -> None:
     options = ["--format", "github", "--lock=a b.json", "--fail-on=policy,stale", "--report=sarif=s", "--report=junit=j"]
     assert (tmp_path / "sub" / "said").read_text().splitlines() == ["check", *options, "--", odd["task"]]
     assert not (tmp_path / "sub" / "broken").exists()
+
+
+CHECKS = 'if [ "$1" = check ]; then echo architecture=dcgan >> "$GITHUB_OUTPUT"; exit 0; fi\n'
+TRAINED = {"mode": "validate", "server": "http://gpu.example", "dataset": "mnist-5k", "key": "ga_secret"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_validate_passes_the_code_of_a_validation_through_untouched(tmp_path: Path, code: int) -> None:
+    installed(tmp_path, f"{CHECKS}exit {code}")
+    (tmp_path / "gan-decision.lock.json").write_text("{}")
+    assert step("Check", tmp_path, **TRAINED).returncode == code
+    assert outputs(tmp_path)["exit-code"] == str(code)
+
+
+def test_validate_trains_the_locked_choice_under_one_key_for_a_commit_and_its_lock(tmp_path: Path) -> None:
+    installed(tmp_path, CHECKS + 'printf "%s\\n" "$@" "$GAN_ADVISOR_KEY" > said')
+    keys = []
+    for lock in ("{}", "{}", '{"other": 1}'):
+        (tmp_path / "gan-decision.lock.json").write_text(lock)
+        assert step("Check", tmp_path, **TRAINED).returncode == 0
+        *options, key, end, task, secret = (tmp_path / "said").read_text().splitlines()
+        assert options == [
+            "validate",
+            "--format=github",
+            "--server=http://gpu.example",
+            "--dataset=mnist-5k",
+            "--max-seconds=600",
+            "--architecture=dcgan",
+        ]
+        assert (end, task, secret) == ("--", "gan-task.yaml", "ga_secret")
+        keys.append(key)
+    assert keys[0] == keys[1] != keys[2]
+    wanted = hashlib.sha256(b"us/ours\n5e1f\n{}").hexdigest()
+    assert keys[0] == f"--idempotency-key={wanted}"
+
+
+def test_validate_trains_nothing_where_the_decision_does_not_hold(tmp_path: Path) -> None:
+    installed(tmp_path, 'if [ "$1" = check ]; then exit 2; fi\ntouch trained')
+    assert step("Check", tmp_path, **TRAINED).returncode == 2
+    assert not (tmp_path / "trained").exists()
+    assert step("Check", tmp_path, mode="train").returncode == 64
+
+
+def test_a_build_that_is_canceled_cancels_its_validation_and_a_re_run_joins_it(tmp_path: Path) -> None:
+    port, path = free_port(), written(tmp_path)
+    locked(path)
+    serve = [COMMAND, "serve", "--no-worker", "--port", str(port)]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        service.stdout.readline()
+        try:
+            address = f"http://127.0.0.1:{port}"
+            command = [COMMAND, "validate", path, f"--server={address}", "--dataset=digits", "--architecture=dcgan"]
+            command += ["--format=github", "--idempotency-key=one"]
+            output = tmp_path / "output"
+            env = {**os.environ, "GITHUB_OUTPUT": str(output)}
+            with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as build:
+                assert build.stdout is not None
+                assert build.stdout.readline().startswith("validation ")
+                build.send_signal(signal.SIGTERM)
+                assert build.wait(60) == 75
+            (found,) = httpx.get(f"{address}/v1/validations").json()["items"]
+            assert found["status"] == "canceled"
+            again = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+            assert again.returncode == 4
+            assert "canceled" in again.stdout
+            assert len(httpx.get(f"{address}/v1/validations").json()["items"]) == 1
+            lines = output.read_text().splitlines()
+            assert lines == [f"validation-url={address}/validations/{found['id']}"] * 2 + ["verdict=canceled"]
+        finally:
+            service.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_install_builds_from_the_action_with_the_locked_versions(tmp_path: Path) -> None:
