@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(0.5, gt=0, description="How often an idle worker looks for work.")
     max_attempts: int = Field(5, ge=1, le=50, description="A validation whose worker was lost so often has failed.")
     slots: int = Field(0, ge=0, le=64, description="Runs at once on this machine; 0: one for each GPU, else `workers`.")
+    slot_devices: int = Field(1, ge=1, le=16, description="Devices of one slot, which a run may take together.")
     device_memory_gb: float = Field(0.0, ge=0, description="Device memory that a worker advertises; 0: what the device has.")
     max_queued: int = Field(1000, ge=0, description="Validations that a team may have unfinished at once; 0: no limit.")
     run_memory_bytes: int = Field(0, ge=0, description="Memory of one training process on a CPU; 0: what the machine has.")

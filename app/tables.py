@@ -245,6 +245,7 @@ class ValidationRow(Table):
     needs_gpu: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     needs_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """Device memory. A worker that has less, or no GPU where one is needed, never gets it."""
+    needs_devices: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
     """What its runs may take, for those who wait behind it."""
     __table_args__ = (
@@ -277,6 +278,7 @@ class WorkerRow(Table):
     device: Mapped[str] = mapped_column(String(128))
     gpu: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    devices: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     started_at: Mapped[float] = mapped_column(Float)
     seen: Mapped[float] = mapped_column(Float)
     state: Mapped[str] = mapped_column(String(8))

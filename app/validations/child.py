@@ -30,6 +30,7 @@ REASONS = {
     contract.EXIT_OUT_OF_MEMORY: "out of memory",
     contract.EXIT_NO_SPACE: "the disk is full, or a file grew beyond its limit",
     contract.EXIT_STOPPED: "stopped from outside",
+    contract.EXIT_RANK_LOST: "one of its processes was lost",
 }
 
 
@@ -40,14 +41,22 @@ class Child:
         self.run_dir, self._process = run_dir, process
 
     @classmethod
-    def start(cls, run_dir: Path, lease_file: Path, environment: dict[str, str]) -> Child | None:
-        """Starts it; None while another process trains in the folder."""
+    def start(cls, run_dir: Path, lease_file: Path, environment: dict[str, str], devices: int = 1) -> Child | None:
+        """Starts it; None while another process trains in the folder. A run on several devices starts its others itself."""
         lock = take(run_dir / "run.lock")
         if lock is None:
             return None
         with lock, (run_dir / contract.LOG).open("ab") as log:  # the child's copy of the descriptor goes on holding the lock
             process = subprocess.Popen(
-                [*fence.without_network(), sys.executable, "-m", "models.train", str(run_dir), "--lease", str(lease_file)],
+                [
+                    *fence.without_network(loopback=devices > 1),
+                    sys.executable,
+                    "-m",
+                    "models.train",
+                    str(run_dir),
+                    "--lease",
+                    str(lease_file),
+                ],
                 cwd=PROJECT,
                 env=child_environment(PYTHONUNBUFFERED="1", **environment),
                 stdin=subprocess.DEVNULL,

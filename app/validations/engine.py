@@ -102,7 +102,7 @@ def delete(validation_ids: Sequence[str]) -> None:
         _client(db.engine()).delete_workflows(list(validation_ids))
 
 
-def work(executor_id: str, run: Callable[[str], None], gpu: bool, memory_bytes: int) -> None:
+def work(executor_id: str, run: Callable[[str], None], gpu: bool, memory_bytes: int, devices: int = 1) -> None:
     """Makes this process an executor: `run(validation_id)` is called in a thread, one at a time, for what the device can run.
     Returns at once.
 
@@ -123,7 +123,7 @@ def work(executor_id: str, run: Callable[[str], None], gpu: bool, memory_bytes: 
         }
     )
 
-    _pass_over(gpu, memory_bytes)
+    _pass_over(gpu, memory_bytes, devices)
 
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_DISPATCHES)
     def validate(validation_id: str) -> None:
@@ -133,7 +133,7 @@ def work(executor_id: str, run: Callable[[str], None], gpu: bool, memory_bytes: 
     DBOS.launch()
 
 
-def _pass_over(gpu: bool, memory_bytes: int) -> None:
+def _pass_over(gpu: bool, memory_bytes: int, devices: int = 1) -> None:
     """This process never claims what its device cannot run: the condition is part of the engine's one claiming statement.
 
     A queue for each class of devices would do without the engine's private method, but a worker that listens to several takes
@@ -143,8 +143,9 @@ def _pass_over(gpu: bool, memory_bytes: int) -> None:
         raise RuntimeError("this version of the engine cannot pass over what a device cannot run")
 
     def gate(self: SystemDatabase, queue_name: str, partition_key: str | None) -> list[sa.ColumnElement[bool]]:
-        able = [ValidationRow.id == self.tables.workflow_status.c.workflow_uuid, ValidationRow.needs_bytes <= memory_bytes]
-        return [sa.exists().where(*able, *([] if gpu else [ValidationRow.needs_gpu.is_(False)]))]
+        able = [ValidationRow.needs_bytes <= memory_bytes, ValidationRow.needs_devices <= devices]
+        able += [] if gpu else [ValidationRow.needs_gpu.is_(False)]
+        return [sa.exists().where(ValidationRow.id == self.tables.workflow_status.c.workflow_uuid, *able)]
 
     SystemDatabase._claim_gate = gate  # type: ignore[method-assign]
 

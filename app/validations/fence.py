@@ -10,25 +10,30 @@ import logging
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 
+from app.db import PROJECT
 from app.settings import settings
 
 log = logging.getLogger("gan_advisor")
 MOST_OPEN = 4096
 _ALONE = ("unshare", "--user", "--map-current-user", "--net")
+_TOGETHER = (*_ALONE, "--keep-caps", sys.executable, "-m", "app.validations.loopback")
 
 
 @cache
-def without_network() -> tuple[str, ...]:
-    """What a command is prefixed with so that it finds no network; nothing, and a line in the log, where the kernel forbids that."""
+def without_network(*, loopback: bool = False) -> tuple[str, ...]:
+    """What a command is prefixed with so that it finds no network, or only its own loopback; nothing, and a line in the log, where the
+    kernel forbids that."""
+    command = _TOGETHER if loopback else _ALONE
     try:
-        subprocess.run([*_ALONE, "true"], check=True, capture_output=True, timeout=20)
+        subprocess.run([*command, "true"], check=True, capture_output=True, timeout=20, cwd=PROJECT)
     except (OSError, subprocess.SubprocessError):
         log.warning("training processes keep the network: this system lets no user make a network namespace")
         return ()
-    return _ALONE
+    return command
 
 
 def limit(pid: int, environment: Mapping[str, str]) -> None:

@@ -26,6 +26,7 @@ def workers(most: int = 200) -> list[Worker]:
                     host=row.host,
                     pid=row.pid,
                     device=row.device,
+                    devices=row.devices,
                     memory_gb=round(row.memory_bytes / 1e9, 3),
                     state="silent" if late else row.state,
                     busy=row.executor_id in held and row.state == "live",

@@ -97,6 +97,7 @@ class Lease:
             now = db.now(session)
             row = {"executor_id": self.executor_id, "host": socket.gethostname()[:255], "pid": os.getpid()}
             has = {"device": self._device.name, "gpu": self._device.gpu, "memory_bytes": self._device.memory_bytes}
+            has["devices"] = self._device.count
             session.add(WorkerRow(**row, **has, started_at=now, seen=now, state="live"))
         if not self._renew():
             raise RuntimeError("the lease was lost as it began")

@@ -62,7 +62,7 @@ def known() -> tuple[tuple[Profile, ...], Mapping[str, Gpu]]:
 def _rows(prefix: str, recipe: Mapping[str, Any], report: Mapping[str, Any]) -> list[LedgerRow]:
     profiles, gpus = known()
     own = [p for p in profiles if p.architecture == recipe["architecture"] and p.width == recipe["width"]]
-    if not own:
+    if not own or report.get("budget", {}).get("devices", 1) > 1:  # estimates are of one device
         return []
     gpu, device = _hardware(report["hardware"], gpus)
     if gpu is None:

@@ -24,17 +24,20 @@ class Able:
     gpu: bool
     memory_bytes: int
     silent: float
+    devices: int = 1
 
     def can_run(self, row: ValidationRow) -> bool:
-        return self.memory_bytes >= row.needs_bytes and (self.gpu or not row.needs_gpu)
+        enough = self.memory_bytes >= row.needs_bytes and self.devices >= row.needs_devices
+        return enough and (self.gpu or not row.needs_gpu)
 
 
 def live_workers(session: Session) -> dict[str, Able]:
     """By executor id."""
     now = db.now(session)
-    columns = (WorkerRow.executor_id, WorkerRow.gpu, WorkerRow.memory_bytes, WorkerRow.seen)
+    columns = (WorkerRow.executor_id, WorkerRow.gpu, WorkerRow.memory_bytes, WorkerRow.seen, WorkerRow.devices)
     workers = session.execute(sa.select(*columns).where(WorkerRow.state == "live")).all()
-    return {w.executor_id: Able(w.gpu, w.memory_bytes, now - w.seen) for w in workers if now - w.seen < settings().lease_seconds}
+    lease = settings().lease_seconds
+    return {w.executor_id: Able(w.gpu, w.memory_bytes, now - w.seen, w.devices) for w in workers if now - w.seen < lease}
 
 
 def place(session: Session, row: ValidationRow, workers: Mapping[str, Able], running: Mapping[str, Live]) -> Waiting:
@@ -44,6 +47,7 @@ def place(session: Session, row: ValidationRow, workers: Mapping[str, Able], run
     spot = (ValidationRow.priority, ValidationRow.created_at, ValidationRow.id)
     before = sa.tuple_(*spot) < sa.tuple_(*map(sa.literal, (row.priority, row.created_at, row.id)))
     rival = ValidationRow.needs_bytes <= max((w.memory_bytes for w in able.values()), default=0)
+    rival &= ValidationRow.needs_devices <= max((w.devices for w in able.values()), default=0)
     if not any(w.gpu for w in able.values()):
         rival &= ValidationRow.needs_gpu.is_(False)
     busy = {v: live.executor_id for v, live in running.items() if live.executor_id in workers}
@@ -62,6 +66,7 @@ def place(session: Session, row: ValidationRow, workers: Mapping[str, Able], run
         ahead=ahead,
         needs_gpu=row.needs_gpu,
         needs_memory_gb=round(row.needs_bytes / GB, 3),
+        needs_devices=row.needs_devices,
         workers=len(able),
         estimated_start=start,
     )
@@ -74,14 +79,18 @@ def reason(waiting: Waiting, workers: Mapping[str, Able]) -> str:
         return f"waits for a worker: none is alive; {where}"
     if waiting.workers == len(workers):
         return f"waits for one of {waiting.workers} worker{'s' * (waiting.workers != 1)}; {where}"
-    memory = f"{waiting.needs_memory_gb:.3g} GB of device memory"
+    kind, memory = "GPU" if waiting.needs_gpu else "device", f"{waiting.needs_memory_gb:.3g} GB of device memory"
     wanted = f"a GPU and {memory}" if waiting.needs_gpu else memory
+    if waiting.needs_devices > 1:
+        wanted = f"{waiting.needs_devices} {kind}s and {memory} on each"
     if waiting.workers:
         return (
             f"waits for one of {waiting.workers} worker{'s' * (waiting.workers != 1)} with {wanted}, of {len(workers)}; {where}"
         )
     best = max(w.memory_bytes for w in workers.values() if w.gpu or not any(o.gpu for o in workers.values()))
     has = f"{best / GB:.3g} GB on {'a GPU' if any(w.gpu for w in workers.values()) else 'a CPU'}"
+    if waiting.needs_devices > (most := max(w.devices for w in workers.values())):
+        has = f"{most} device{'s' * (most != 1)}"
     up = "the one that is up has" if len(workers) == 1 else f"the largest of {len(workers)} has"
     return f"waits for a worker with {wanted}; none is up, {up} {has}; {where}"
 

@@ -36,7 +36,7 @@ log = logging.getLogger("gan_advisor")
 LOOK_SECONDS = 0.25
 STARTS = 4
 """Of a child that ends by no fault of its recipe; it goes on from its checkpoint."""
-PASSING = (contract.EXIT_STOPPED, contract.EXIT_NO_SPACE, -signal.SIGKILL)
+PASSING = (contract.EXIT_STOPPED, contract.EXIT_NO_SPACE, contract.EXIT_RANK_LOST, -signal.SIGKILL)
 """Exit codes that may not come again: stopped by someone, the disk was full, killed as the kernel does when memory runs out."""
 PAUSES = (0.5, 2.0, 8.0)
 """Seconds before it is started again, so that there may be room by then."""
@@ -77,6 +77,7 @@ class Race:
         self._held, self._seat = held, seat
         self._folder = settings().runs / held.validation_id
         self._deadline = time.monotonic() + held.plan["budget"]["wall_seconds"]
+        self._devices = int(held.plan.get("needs", {}).get("devices", 1))
 
     def run(self) -> None:
         """Trains, judges, publishes. Raises Drained, record.Superseded, record.DeclaredDead."""
@@ -130,7 +131,7 @@ class Race:
             if report is not None:
                 patient(tail.look)
                 return report
-            contract.write_recipe(run_dir, recipe, contract.RunBudget(**run["budget"], share=leg.end))
+            contract.write_recipe(run_dir, recipe, contract.RunBudget(**run["budget"], share=leg.end, devices=self._devices))
             code, child = self._train(run_dir, tail)
             if code == contract.EXIT_DIVERGED:
                 return None
@@ -147,7 +148,8 @@ class Race:
         try:
             while child is None or (code := child.poll()) is None:
                 if child is None:  # until a predecessor's child, if it still dies, has let go of the folder
-                    child = seat.child = Child.start(run_dir, seat.lease.deadline_file, dict(seat.device.environment))
+                    environment = seat.device.lent(self._devices)
+                    child = seat.child = Child.start(run_dir, seat.lease.deadline_file, environment, self._devices)
                 if seat.draining.wait(LOOK_SECONDS):
                     raise Drained
                 if time.monotonic() > self._deadline:

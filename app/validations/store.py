@@ -76,7 +76,9 @@ def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team
     """False when a request with the same key was faster."""
     row: dict[str, Any] = {"id": validation_id, "team": team, "request": request.model_dump(mode="json")}
     made = plan_only(request, advise, team)
-    needs = {"needs_gpu": made["needs"]["gpu"], "needs_bytes": made["needs"]["memory_bytes"]}
+    needs = {
+        f"needs_{name}": made["needs"][key] for name, key in (("gpu", "gpu"), ("bytes", "memory_bytes"), ("devices", "devices"))
+    }
     row |= {"recommendation_id": request.recommendation_id, "plan": made, "progress": {}, "attempt": 0}
     row |= {**needs, "seconds": request.budget.max_seconds}
     engine.connect()

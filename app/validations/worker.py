@@ -61,7 +61,7 @@ class Worker:
         """Takes the lease, then offers itself to the engine."""
         self.seat.lease.start()
         device = self.seat.device
-        engine.work(self.executor_id, self.run, device.gpu, device.memory_bytes)
+        engine.work(self.executor_id, self.run, device.gpu, device.memory_bytes, device.count)
         Reaper(self.executor_id).start()
         log.info("%s waits for work on %s with %.1f GB", self.executor_id, device.name, device.memory_bytes / GB)
 
@@ -143,10 +143,17 @@ def _slot(ending: threading.Event) -> Device | None:
     found, said = here(), False
     while not ending.is_set():
         for index, device in enumerate(found):
-            handle = take(locks() / f"slot-{os.uname().nodename}-{index}.lock")
-            if handle is not None:
-                _KEPT.append(handle)
+            handles = []
+            for n in range(index * device.count, (index + 1) * device.count):  # one lock for each GPU: slots may differ in size
+                handle = take(locks() / f"slot-{os.uname().nodename}-{n}.lock")
+                if handle is None:
+                    break
+                handles.append(handle)
+            if len(handles) == device.count:
+                _KEPT.extend(handles)
                 return device
+            for handle in handles:
+                handle.close()
         if not said:
             log.info("all %d slots of this machine are taken; waiting (GAN_ADVISOR_SLOTS)", len(found))
             said = True

@@ -72,6 +72,9 @@ class ValidationRequest(Asked):
         le=10_000,
         description="Device memory that a worker must have; null takes what is predicted for the largest run.",
     )
+    devices: int = Field(
+        1, ge=1, le=16, description="Devices of one worker that each run takes; its batches are split evenly among them."
+    )
 
 
 class Waiting(Word):
@@ -80,6 +83,7 @@ class Waiting(Word):
     ahead: int = Field(description="Unfinished validations that come first.")
     needs_gpu: bool
     needs_memory_gb: float
+    needs_devices: int = 1
     workers: int = Field(description="Live workers that can run it.")
     estimated_start: str | None = Field(
         description="If everything ahead takes its whole budget; null while no worker can run it."
@@ -108,6 +112,7 @@ class Worker(Word):
     host: str
     pid: int
     device: str
+    devices: int = Field(1, description="That one run can take together.")
     memory_gb: float
     state: Literal["live", "silent", "dead", "gone"] = Field(
         description="Silent ones lose their run; dead was declared, gone left."

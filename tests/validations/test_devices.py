@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app import db
-from app.errors import TooMany
+from app.errors import TooMany, Unprocessable
 from app.settings import settings
 from app.tables import ValidationRow, WorkerRow
 from app.validations import devices, engine, store
@@ -23,16 +23,17 @@ from tests.validations.conftest import ROOT, ask
 TAKER = """
 import sys, time
 from app.validations import engine
-engine.work(sys.argv[1], lambda validation_id: print(validation_id, flush=True), sys.argv[2] == "gpu", int(sys.argv[3]))
+able = sys.argv[2] == "gpu", int(sys.argv[3]), int(sys.argv[4])
+engine.work(sys.argv[1], lambda validation_id: print(validation_id, flush=True), *able)
 time.sleep(60)
 """
 
 
-def up(executor_id: str, gigabytes: float, gpu: bool = False) -> None:
+def up(executor_id: str, gigabytes: float, gpu: bool = False, devices: int = 1) -> None:
     with db.transaction() as session:
         now = db.now(session)
         fields = {"host": "elsewhere", "pid": 1, "device": "gpu" if gpu else "cpu", "started_at": now, "seen": now}
-        has = {"gpu": gpu, "memory_bytes": round(gigabytes * GB)}
+        has = {"gpu": gpu, "memory_bytes": round(gigabytes * GB), "devices": devices}
         session.add(WorkerRow(executor_id=executor_id, **fields, **has, state="live"))
 
 
@@ -41,10 +42,10 @@ def start_of(found: Validation) -> float:
     return datetime.fromisoformat(found.waiting.estimated_start).timestamp() - time.time()
 
 
-def taken(kind: str, gigabytes: float, count: int) -> list[str]:
+def taken(kind: str, gigabytes: float, count: int, devices: int = 1) -> list[str]:
     """What the engine gives to an executor with such a device until it has given so many, or half a second longer than that."""
     environment = {**os.environ, "GAN_ADVISOR_POLL_SECONDS": "0.05"}
-    command = [sys.executable, "-c", TAKER, f"{kind}-{gigabytes}", kind, str(round(gigabytes * GB))]
+    command = [sys.executable, "-c", TAKER, f"{kind}-{gigabytes}-{devices}", kind, str(round(gigabytes * GB)), str(devices)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as taker:
         assert taker.stdout is not None
         found = [taker.stdout.readline().strip() for _ in range(count)]
@@ -58,10 +59,11 @@ def test_a_run_is_given_only_to_a_worker_that_has_the_memory_and_the_gpu_and_oth
 ) -> None:
     monkeypatch.setenv("GAN_ADVISOR_POLL_SECONDS", "0.05")
     settings.cache_clear()
-    large, graphics, small, last = ask(memory_gb=24), ask(device="gpu"), ask(), ask()
+    large, graphics, pair, small, last = ask(memory_gb=24), ask(device="gpu"), ask(devices=2), ask(), ask()
     assert taken("cpu", 8, 2) == [small.id, last.id], "those behind do not wait for a device that they do not need"
     assert taken("cpu", 32, 1) == [large.id]
     assert taken("gpu", 8, 1) == [graphics.id]
+    assert taken("cpu", 8, 1, devices=4) == [pair.id]
 
 
 def test_what_no_worker_can_run_says_what_it_needs_and_what_is_there(database: str) -> None:
@@ -78,6 +80,14 @@ def test_what_no_worker_can_run_says_what_it_needs_and_what_is_there(database: s
     found = store.get(made.id)
     assert found.status_reason == "waits for one of 1 worker with a GPU and 24 GB of device memory, of 3; first in line"
     assert found.waiting is not None and found.waiting.workers == 1
+    pair = store.get(ask(memory_gb=8, device="gpu", devices=2).id)
+    assert pair.status_reason == (
+        "waits for a worker with 2 GPUs and 8 GB of device memory on each; none is up, the largest of 3 has 1 device; behind 1 other"
+    )
+    up("four", 8, gpu=True, devices=2)
+    assert "waits for one of 1 worker with 2 GPUs and 8 GB of device memory on each, of 4" in str(
+        store.get(pair.id).status_reason
+    )
 
 
 def test_when_it_may_start_follows_from_what_comes_first_on_the_same_workers(database: str) -> None:
@@ -96,7 +106,11 @@ def test_the_plan_says_what_it_needs_and_why(database: str) -> None:
     plan = ask().plan
     assert plan["needs"]["gpu"] is False and plan["needs"]["because"] == "predicted for gan"
     assert 0.3 * GB < plan["needs"]["memory_bytes"] < 2 * GB
-    assert ask(memory_gb=24).plan["needs"] == {"gpu": False, "memory_bytes": 24 * GB, "because": "asked for"}
+    asked = {"gpu": False, "devices": 1, "memory_bytes": 24 * GB, "because": "asked for"}
+    assert ask(memory_gb=24).plan["needs"] == asked
+    assert ask(devices=2).plan["needs"]["devices"] == 2
+    with pytest.raises(Unprocessable, match="batches of 64, which 3 devices cannot share evenly"):
+        ask(devices=3)
 
 
 def test_devices_are_found_and_their_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +128,12 @@ def test_devices_are_found_and_their_memory_is_told(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("GAN_ADVISOR_SLOTS", "4")
     settings.cache_clear()
     assert [d.memory_bytes for d in devices.here()] == [11514 * 2**20, 7680 * 2**20] * 2, "two runs share a GPU"
+    monkeypatch.delenv("GAN_ADVISOR_SLOTS")
+    monkeypatch.setenv("GAN_ADVISOR_SLOT_DEVICES", "2")
+    settings.cache_clear()
+    (both,) = devices.here()
+    assert (both.name, both.count, both.memory_bytes) == ("2 x NVIDIA A10", 2, 15360 * 2**20), "the smaller one decides"
+    assert [both.lent(n)["CUDA_VISIBLE_DEVICES"] for n in (1, 2)] == ["0", "0,1"]
     monkeypatch.setenv("GAN_ADVISOR_DEVICE_MEMORY_GB", "24")
     settings.cache_clear()
     assert {d.memory_bytes for d in devices.here()} == {24 * GB}

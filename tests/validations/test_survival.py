@@ -116,6 +116,23 @@ def test_a_running_validation_is_canceled_within_five_seconds(crew: Crew) -> Non
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the store has no part in it
+def test_a_run_on_two_devices_is_started_again_when_one_of_its_processes_is_lost(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAN_ADVISOR_SLOT_DEVICES", "2")
+    made = ask_with_baseline(devices=2, budget={"max_seconds": 2})
+    crew.hire()
+    until(made.id, lambda v: len(training(v.id)) == 2)
+    (other,) = (pid for pid in training(made.id) if b"--rank" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(other, signal.SIGKILL)
+    ended = until(made.id, lambda v: v.status is Status.SUCCEEDED)
+    assert ended.attempt == 1 and ended.report is not None
+    assert ended.report["runs"]["candidate"]["budget"]["devices"] == 2
+    lost = [e["data"]["detail"] for e in store.events(made.id) if e["data"].get("code") == "rank_lost"]
+    assert lost == ["process 1 of 2, counted from 0, was killed by signal 9"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the store has no part in it
 def test_a_recipe_that_fails_ends_with_the_reason_and_a_child_that_is_killed_is_started_again(crew: Crew, folder: Path) -> None:
     (folder / "broken").mkdir()
     (folder / "broken" / "cat.png").write_bytes(b"no picture at all")
