@@ -86,9 +86,17 @@ class Coding(nn.Module):
             out.append(value.round() if column.whole else value)
         return torch.stack(out, 1)
 
-    def having(self, rows: Tensor) -> list[Tensor]:
-        """The places of the rows that meet each condition."""
-        return [(rows[:, i] == code).nonzero().ravel() for i, code in self.kinds]
+    def having(self, rows: Tensor) -> Callable[[Tensor], Tensor]:
+        """A draw of rows: conditions (n,) to the places (n,) of rows that meet them, each of these as likely."""
+        places = [(rows[:, i] == code).nonzero().ravel() for i, code in self.kinds]
+        flat, count = torch.cat(places), torch.tensor([len(found) for found in places])
+        first = count.cumsum(0) - count
+
+        def draw(kinds: Tensor) -> Tensor:
+            which = (torch.rand(len(kinds)) * count[kinds]).long()
+            return flat[first[kinds] + torch.minimum(which, count[kinds] - 1)]
+
+        return draw
 
     def drawn(self, n: int, *, balanced: bool, generator: torch.Generator | None = None) -> Tensor:
         """n conditions, on the CPU: any column, then a category by its frequency or, balanced, by the logarithm of it."""

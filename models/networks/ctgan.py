@@ -80,7 +80,8 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
     assert isinstance(data, Table)
     rows = data.fields["row"]
     coding = Coding(data.columns, rows, int(recipe.options.get("modes", 10)))
-    coded, having = coding.encode(rows), coding.having(rows)  # stay here: a checkpoint holds no rows of the user
+    coded = coding.encode(rows)  # stays here: a checkpoint holds no rows of the user
+    having = coding.having(rows) if coding.conditions else None
     pack = min(int(recipe.options.get("pack", 10)), recipe.batch_size)
     used = recipe.batch_size // pack * pack
     generator = Generator(recipe.latent_dim, coding, recipe.width)
@@ -91,11 +92,10 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
 
         def make() -> tuple[Tensor, Tensor]:
             device = turn.real["row"].device
-            if not coding.conditions:
+            if having is None:
                 return torch.zeros(used, dtype=torch.long, device=device), coded[torch.randint(len(rows), (used,))].to(device)
             kinds = coding.drawn(used, balanced=True)
-            places = [int(having[kind][torch.randint(len(having[kind]), (1,))]) for kind in kinds.tolist()]
-            return kinds.to(device), coded[places].to(device)
+            return kinds.to(device), coded[having(kinds)].to(device)
 
         made: tuple[Tensor, Tensor] = turn.once("asked", make)
         return made
