@@ -43,6 +43,7 @@ from app.mcp import endpoint
 from app.measured import Advisors
 from app.recommend import fit
 from app.settings import settings
+from app.validations.listeners import Listeners
 from app.webhooks.courier import Courier
 
 DESCRIPTION = """Which GAN for my data: a ranked answer in which every sentence cites a published figure or a rule,
@@ -105,7 +106,7 @@ def create_app() -> FastAPI:
         app.include_router(part.router)
     pages.install(app)
     endpoint.install(app)
-    app.state.access = Access()
+    app.state.access, app.state.listeners = Access(), Listeners()
     app.add_middleware(Idempotency, max_body_bytes=settings().max_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
     app.add_middleware(Kept)

@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from app.access import Key
 from app.answers import ask
 from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, KnowledgeDep, LimitQuery
-from app.api.wire import Page, answer, encode, make_cursor, page_limit, read_cursor, wants
+from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, wants
 from app.validations import forget, store
+from app.validations.listeners import Listeners
 from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
 
 router = APIRouter(prefix="/v1/validations", tags=["validations"])
-PING_SECONDS = 15.0
 LOOK_SECONDS = 0.3
 WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})\b")
 LONGEST_WAIT = 60
@@ -168,26 +167,9 @@ async def events(
             and (await run_in_threadpool(store.get, validation_id, caller.team)).done
         ):
             return Response(status_code=204)
+    listeners: Listeners = request.app.state.listeners
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return EventSourceResponse(stream(request, validation_id, caller, after), headers=headers)
-
-
-async def stream(request: Request, validation_id: str, caller: Key, after: int) -> AsyncIterator[bytes]:
-    """Every event after `after`, then `done`; a comment when nothing happens for a while."""
-    yield format_sse_event(id=str(after), data_str="", retry=3000)
-    spoken = time.monotonic()
-    while not await request.is_disconnected():
-        state = await run_in_threadpool(store.get, validation_id, caller.team)  # read before the events: none can come between
-        for event in await run_in_threadpool(store.events, validation_id, after, 500):
-            after, spoken = event["id"], time.monotonic()
-            yield format_sse_event(id=str(after), event=event["type"], data_str=encode(event).decode())
-        if state.done and not await run_in_threadpool(store.events, validation_id, after, 1):
-            yield format_sse_event(id=str(after), event="done", data_str=encode(state).decode())
-            return
-        if time.monotonic() - spoken > PING_SECONDS:
-            spoken = time.monotonic()
-            yield b": ping\n\n"
-        await asyncio.sleep(LOOK_SECONDS)
+    return EventSourceResponse(listeners.hear(validation_id, caller.id, after), headers=headers)
 
 
 @router.get("/{validation_id}/artifacts", response_model=Page[Artifact], operation_id="list_artifacts")
