@@ -1,102 +1,45 @@
 """The service under load, as a ratio to a route of the same framework that does nothing but return as many bytes.
 
-Both run as one uvicorn process on loopback, are asked in turn by one client process, and are timed from outside.
-Prints requests per second, latency, and what importing the service costs.
+Both run as one uvicorn process on loopback, are asked in short turns by one client process, and are timed from outside: requests a
+second, and the processor time of a request, which others on the machine change less. `make load` runs it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from itertools import count, repeat
 
 import httpx
 
-SECONDS = 4.0
-TURNS = 3
+from benchmarks.caller import Load, Requests, free_port, get, load, post, resident, server, service, task, up
+
+SECONDS = 0.5
+TURNS = 7
+CLIENTS = (1, 32, 64)
+READS = ("/v1/gpus", "/v1/architectures", "/v1/architectures/dcgan", "/v1/benchmarks?dataset=cifar10", "/v1/rules?limit=10")
 NOOP = """
 import sys
 from fastapi import FastAPI, Response
 from app.vocabulary import Task
-body = b"x" * int(sys.argv[2])
 app = FastAPI()
-@app.post("/v1/recommendations")
-async def noop(task: Task):
-    return Response(body, media_type="application/json")
+def add(size):
+    body = b"x" * size
+    @app.get(f"/read/{size}")
+    async def read():
+        return Response(body, media_type="application/json")
+    @app.post(f"/ask/{size}")
+    async def ask(task: Task):
+        return Response(body, media_type="application/json")
+for size in sys.argv[2:]:
+    add(int(size))
 import uvicorn
 uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
 """
-
-
-def task(number: int) -> dict[str, object]:
-    """A task nobody has asked before in this run."""
-    return {"data": {"type": "image", "resolution": 64, "samples": 1000 + number}, "budget": {"gpu_hours": 2}}
-
-
-@contextlib.contextmanager
-def server(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, *command], env={**os.environ, **env}, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def up(url: str) -> None:
-    for _ in range(300):
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(url)
-            return
-        time.sleep(0.1)
-    raise SystemExit(f"{url} did not come up")
-
-
-async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> None:
-    """One request on an open connection; a plain socket, so that the client is not what is measured."""
-    head = (
-        f"POST /v1/recommendations HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    writer.write(head.encode() + body)
-    answer = await reader.readuntil(b"\r\n\r\n")
-    assert answer[9:11] == b"20", answer
-    await reader.readexactly(int(answer.lower().split(b"content-length: ")[1].split(b"\r")[0]))
-
-
-async def load(port: int, clients: int, fresh: bool, number: int) -> tuple[float, float, float, int]:
-    """(requests per second, p50 seconds, p99 seconds, last task number) over SECONDS of closed-loop clients."""
-    seen: list[float] = []
-    stop = time.perf_counter() + SECONDS
-
-    async def client() -> None:
-        nonlocal number
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.perf_counter() < stop:
-            number += fresh
-            body = json.dumps(task(number)).encode()
-            began = time.perf_counter()
-            await post(reader, writer, body)
-            seen.append(time.perf_counter() - began)
-        writer.close()
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    seen.sort()
-    return len(seen) / SECONDS, statistics.median(seen), seen[int(0.99 * (len(seen) - 1))], number
 
 
 def importing() -> tuple[float, float, bool]:
@@ -121,40 +64,42 @@ def knowing() -> tuple[float, float]:
     return float(first), float(again)
 
 
+def median(loads: list[Load]) -> Load:
+    return Load(*(statistics.median(values) for values in zip(*loads, strict=True)))
+
+
 def main() -> None:
     first, again = knowing()
     print(f"load and sync the knowledge: {first:.2f} s (limit 2 s), again {1e3 * again:.0f} ms")
     seconds, memory, torch = importing()
     print(f"import app.main: {seconds:.2f} s, {memory:.0f} MB, torch imported: {torch}")
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        port, noop_port = free_port(), free_port()
-        url, noop_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{noop_port}"
-        command = ["-m", "app.cli", "serve", "--no-worker", "--port", str(port)]
-        service = stack.enter_context(server(command, {"GAN_ADVISOR_DATA_DIR": folder}))
-        up(f"{url}/healthz")
-        size = len(httpx.post(f"{url}/v1/recommendations", json=task(0)).content)
-        stack.enter_context(server(["-c", NOOP, str(noop_port), str(size)], {}))
-        up(f"{noop_url}/none")
-        print(f"answer {size} bytes; {SECONDS:.0f} s a turn, {TURNS} turns interleaved, medians")
-        number = 1
-        for clients in (1, 32):
-            for fresh in (True, False):
-                ours, noop = [], []
-                for _ in range(TURNS):
-                    noop.append(asyncio.run(load(noop_port, clients, False, 0))[:3])
-                    *figures, number = asyncio.run(load(port, clients, fresh, number))
-                    ours.append(tuple(figures))
-                (rate, p50, p99), (peer, peer50, _) = (
-                    [statistics.median(x) for x in zip(*rows, strict=True)] for rows in (ours, noop)
-                )
-                kind = "new" if fresh else "asked before"
-                print(
-                    f"{clients:3d} clients, {kind:12}: {rate:7.0f}/s  p50 {1e3 * p50:6.2f} ms  p99 {1e3 * p99:6.2f} ms"
-                    f"   no-op {peer:7.0f}/s  p50 {1e3 * peer50:6.2f} ms   ratio {rate / peer:.2f}"
-                )
-        status = Path(f"/proc/{service.pid}/status").read_text().splitlines()
-        resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1e3
-        print(f"resident after {number} tasks: {resident:.0f} MB")
+    with service() as ours, contextlib.ExitStack() as stack:
+        url, numbers = f"http://127.0.0.1:{ours[0]}", count(1)
+        kinds: list[tuple[str, str, Requests]] = [
+            ("new", "ask", (post("/v1/recommendations", task(number)) for number in numbers)),
+            ("asked before", "ask", repeat(post("/v1/recommendations", task(0)))),
+            *((path, "read", repeat(get(path))) for path in READS),
+        ]
+        plain = {"Accept-Encoding": "identity"}
+        sizes = {path: len(httpx.get(url + path, headers=plain).content) for path in READS}
+        sizes |= dict.fromkeys(("new", "asked before"), len(httpx.post(f"{url}/v1/recommendations", json=task(0)).content))
+        port = free_port()
+        peer = port, stack.enter_context(server(["-c", NOOP, str(port), *{str(size) for size in sizes.values()}], {}))
+        up(f"http://127.0.0.1:{port}/none")
+        print(f"\n{TURNS} turns of {SECONDS} s, in turn with the no-op; medians\n")
+        print("| request | bytes | clients | a second | p50 ms | p99 ms | no-op | p50 | p99 | ratio | of processor time |")
+        print("| --- " * 11 + "|")
+        for kind, verb, requests in kinds:
+            path = f"/{verb}/{sizes[kind]}"
+            nothing = repeat(get(path) if verb == "read" else post(path, task(0)))
+            for clients in CLIENTS:
+                rows = [(load(peer, clients, nothing, SECONDS), load(ours, clients, requests, SECONDS)) for _ in range(TURNS)]
+                noop, real = (median(list(side)) for side in zip(*rows, strict=True))
+                ratio = statistics.median(mine.rate / its.rate for its, mine in rows)
+                cells = (kind, f"{sizes[kind]:,}", clients, f"{real.rate:,.0f}", f"{1e3 * real.p50:.2f}", f"{1e3 * real.p99:.1f}")
+                cells += (f"{noop.rate:,.0f}", f"{1e3 * noop.p50:.2f}", f"{1e3 * noop.p99:.1f}")  # type: ignore[assignment]
+                print("|", " | ".join(map(str, (*cells, f"{ratio:.2f}", f"{noop.cpu / real.cpu:.2f}"))), "|", flush=True)
+        print(f"\nresident after {next(numbers):,} new tasks: {resident(ours[1]):.0f} MB")
 
 
 if __name__ == "__main__":
