@@ -14,7 +14,7 @@ from app.dashboard.text import number
 
 ROW = 44
 AXIS = 26
-PALETTE = 4
+PALETTE = 8
 """Series colours in style.css; more series repeat them with a dash."""
 
 _ALONE = """<style>svg{font:13px system-ui,sans-serif;color:#1b1f23;background:#fff}.t{fill:currentColor}.m{fill:#5b6570}

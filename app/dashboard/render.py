@@ -52,7 +52,17 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (text.number, text.duration, text.hours, text.gigabytes, text.usd, text.when, text.words, text.value):
+    for function in (
+        text.number,
+        text.duration,
+        text.hours,
+        text.gigabytes,
+        text.usd,
+        text.when,
+        text.words,
+        text.value,
+        text.joined,
+    ):
         made.filters[function.__name__] = function
     made.globals |= {
         "asset": lambda name: assets()[name][0],

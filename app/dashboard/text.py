@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -66,6 +66,11 @@ def interval(value: Interval, write: Any = number) -> str:
 def when(rfc3339: str) -> str:
     """`2026-11-23 02:10:05`, UTC as the store writes it."""
     return rfc3339[:19].replace("T", " ")
+
+
+def joined(names: Sequence[str]) -> str:
+    """`gan, dcgan and sngan`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def words(slug: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from app.answers import ask
 from app.dashboard.answer import answer_page
 from app.dashboard.charts import Bar, Series, curves, intervals
+from app.dashboard.race import columns, lanes
 from app.dashboard.render import Page, advisor, page, team, typed
 from app.dashboard.text import number
 from app.errors import Conflict, Unprocessable
@@ -104,6 +105,8 @@ def context_of(it: Validation, team: str | None = None) -> dict[str, Any]:
         "health": [e for e in events if e["type"] == "health"],
         "log": [e for e in reversed(events) if e["type"] not in QUIET][:LOGGED],
         "files": files_by_run(it.id, artifacts),
+        "race": lanes(it, newest_figures(events)),
+        "rungs": columns(it),
         "verdict": verdict,
         "verdict_chart": verdict_chart(verdict) if verdict else None,
     }
@@ -133,6 +136,12 @@ def files_by_run(validation_id: str, artifacts: Iterable[tuple[str, int]]) -> di
         if run or last == REPORT:
             grouped.setdefault(run, []).append((last, f"/v1/validations/{validation_id}/artifacts/{name}", size))
     return grouped
+
+
+def newest_figures(events: Events) -> dict[str, float]:
+    """Run -> the metric it last reported."""
+    metrics = [e["data"] for e in events if e["type"] == "metric"]
+    return {d["run"]: d["value"] for d in metrics if "run" in d and _finite(d.get("value"))}
 
 
 def metric_chart(events: Events) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
-// The one script: while a validation runs, fetches its page again when something happened and swaps the parts that changed.
+// The one script: fetches the page again when something happened, or every data-every seconds, and swaps the parts that changed.
 // Every drawing stays the server's. Without EventSource it looks every four seconds, without scripts the page reloads itself.
 "use strict";
-const state = document.getElementById("state");
+const source = document.querySelector("[data-events],[data-every]");
 const TYPES = ["queued", "started", "progress", "metric", "health", "checkpoint", "samples", "finished", "succeeded", "failed", "canceled", "expired"];
 let due = 0, busy = false, again = false, ended = false, poll = 0, stream;
 
@@ -22,8 +22,9 @@ async function refresh() {
   busy = true;
   try {
     const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
-    if (!page.getElementById("state")) throw new Error("not the page");
-    ended = !page.getElementById("state").dataset.events;
+    const now = page.getElementById(source.id);
+    if (!now) throw new Error("not the page");
+    ended = !now.dataset.events && !now.dataset.every;
     document.title = page.title;
     for (const old of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(old.id);
@@ -36,11 +37,12 @@ async function refresh() {
 }
 
 function soon(wait) { if (!due && !ended) due = setTimeout(refresh, wait); }
-function look() { if (!poll) poll = setInterval(() => soon(0), 4000); }
+function look(seconds = 4) { if (!poll) poll = setInterval(() => { if (!document.hidden) soon(0); }, 1000 * seconds); }
 
-if (state && state.dataset.events) {
+if (source && source.dataset.every) look(Number(source.dataset.every));
+else if (source) {
   if (window.EventSource) {
-    stream = new EventSource(`${state.dataset.events}?after=${state.dataset.seen}`);
+    stream = new EventSource(`${source.dataset.events}?after=${source.dataset.seen}`);
     for (const type of TYPES) { stream.addEventListener(type, () => soon(900)); stream.addEventListener(`validation.${type}`, () => soon(900)); }
     stream.addEventListener("done", () => { stream.close(); soon(0); });
     stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) { soon(900); look(); } };
