@@ -199,7 +199,9 @@ def test_figures_are_filtered_compared_and_followed_to_their_source(server: str,
         page.get_by_label(f"Architecture {place}").fill(slug)
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("heading", name=re.compile("Measured alike: [1-9]"))).to_be_visible()
-    expect(page.get_by_role("table").last.locator("thead th")).to_have_text([re.compile("Fact"), "StyleGAN2-ADA", "Projected GAN"])
+    expect(page.get_by_role("table").last.locator("thead th")).to_have_text(
+        [re.compile("Fact"), "StyleGAN2-ADA", "Projected GAN"]
+    )
 
 
 def test_every_page_is_small_and_fits_a_phone(server: str, page: Page) -> None:
