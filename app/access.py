@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 import sqlalchemy as sa
@@ -149,6 +150,7 @@ def require_keys(host: str) -> None:
         )
 
 
+@lru_cache(1024)
 def is_own(address: str) -> bool:
     """Whether the address that a request came to is this machine's own; a socket of the file system is no address at all."""
     return _is_loopback(address) if _is_address(address) else True
@@ -165,6 +167,7 @@ def _is_address(text: str) -> bool:
         return False
 
 
+@lru_cache(1024)  # the same few with every request, and parsing one takes longer than all else at the door
 def is_safe_name(host: str) -> bool:
     """Whether a Host header cannot be a name that a foreign page had resolve to this machine: an address, or no public name."""
     name = re.sub(r":\d+$", "", host)

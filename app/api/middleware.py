@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import uuid
+import secrets
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -33,7 +33,7 @@ class Edge:
             return
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        name = given.decode() if REQUEST_ID.match(given) else uuid.uuid4().hex
+        name = given.decode() if REQUEST_ID.match(given) else secrets.token_hex(16)
         scope["request_id"] = name
         counted, started = 0, False
         most = None if self._carries_bytes(scope, headers) else self.max_body_bytes

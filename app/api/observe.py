@@ -41,9 +41,15 @@ class Figures:
         self.advice = Histogram("gan_advisor_advice_seconds", "Time to advise.", buckets=BUCKETS, registry=self.registry)
         self.registry.register(Stored())
 
+        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(method, route).observe(seconds)
+        """Routes, methods and statuses are few, and finding their counters by name takes longer than counting."""
+        key = method, route, status
+        if (both := self._of.get(key)) is None:
+            both = self._of[key] = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
+        both[0].inc()
+        both[1].observe(seconds)
         if method == "POST" and route == "/v1/recommendations" and status < 300:
             self.advice.observe(seconds)
 
