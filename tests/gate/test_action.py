@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -147,14 +146,13 @@ def test_validate_trains_nothing_where_the_decision_does_not_hold(tmp_path: Path
 
 
 def test_a_build_that_is_canceled_cancels_its_validation_and_a_re_run_joins_it(tmp_path: Path) -> None:
-    port, path = free_port(), written(tmp_path)
+    path = written(tmp_path)
     locked(path)
-    serve = [COMMAND, "serve", "--no-worker", "--port", str(port)]
+    serve = [COMMAND, "serve", "--no-worker", "--port", "0"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout is not None
-        service.stdout.readline()
         try:
-            address = f"http://127.0.0.1:{port}"
+            address = service.stdout.readline().split(" is at ")[1].split()[0]
             command = [COMMAND, "validate", path, f"--server={address}", "--dataset=digits", "--architecture=dcgan"]
             command += ["--format=github", "--idempotency-key=one"]
             output = tmp_path / "output"
@@ -174,12 +172,6 @@ def test_a_build_that_is_canceled_cancels_its_validation_and_a_re_run_joins_it(t
             assert lines == [f"validation-url={address}/validations/{found['id']}"] * 2 + ["verdict=canceled"]
         finally:
             service.terminate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_install_builds_from_the_action_with_the_locked_versions(tmp_path: Path) -> None:
