@@ -20,6 +20,7 @@ Files of a run, all inside RUN_DIR:
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -49,6 +50,7 @@ EXIT_BAD_DATA = 65
 EXIT_DIVERGED = 66
 EXIT_OUT_OF_MEMORY = 67
 EXIT_NO_SPACE = 74  # the disk was full or a quota was reached: the last whole checkpoint is there, start again once there is room
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_STOPPED = 75  # SIGTERM: a checkpoint was written, start again to resume
 EXIT_RANK_LOST = 76  # one of the processes of a run on several devices is gone: start again from the last checkpoint
 

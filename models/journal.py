@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +24,15 @@ class Journal:
             os.truncate(self.path, end)
 
     def write(self, type_: str, **data: Any) -> None:
-        """Appends one event; a reader sees all of the line or none of it ending in a newline."""
+        """Appends one event; a reader sees all of the line or none of it ending in a newline. Raises OSError, and leaves nothing of it,
+        where there is no room."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         seq = self.last.seq + 1 if self.last else 1
-        self.starts += type_ == "started"
-        self.last = Event(seq=seq, type=type_, timestamp=now, data=data)  # type: ignore[arg-type]
+        event = Event(seq=seq, type=type_, timestamp=now, data=data)  # type: ignore[arg-type]
+        line = event.line().encode()
         with self.path.open("ab", buffering=0) as lines:
-            lines.write(self.last.line().encode())
+            whole = lines.tell()
+            if lines.write(line) < len(line):  # the disk became full within the line
+                lines.truncate(whole)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        self.last, self.starts = event, self.starts + (type_ == "started")

@@ -8,7 +8,6 @@ late: a wrong recipe is refused at once, and neither the lease nor a SIGTERM wai
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import signal
 import sys
@@ -31,7 +30,6 @@ PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0
 ENDS = {contract.EXIT_OUT_OF_MEMORY: (contract.EXIT_OUT_OF_MEMORY, "out_of_memory")}
 """Of another process of the run, that say more than that it is gone."""
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def play(run: Run) -> None:
@@ -72,7 +70,7 @@ def train(run_dir: Path, stopping: Callable[[], bool] = lambda: False) -> int:
     try:
         return _to_its_end(run_dir, stopping)
     except OSError as error:  # also of a `failed` that found no room, whatever the failure was: a full disk makes many kinds
-        if error.errno in NO_SPACE:
+        if error.errno in contract.NO_SPACE:
             return contract.EXIT_NO_SPACE
         raise
 
@@ -92,7 +90,7 @@ def _to_its_end(run_dir: Path, stopping: Callable[[], bool]) -> int:
         journal.write("failed", code=refused.code, detail=str(refused))
         return refused.exit_code
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
+        if isinstance(error, OSError) and error.errno in contract.NO_SPACE:
             raise
         from models.hardware import out_of_memory
 

@@ -85,7 +85,7 @@ class Race:
         try:
             stages, stopped = self._to_the_end(reports)
             verdict = judge(self._held.plan, reports)
-            report = self._write_report(verdict, {**stopped, **reports}, stages)
+            report = roomy(lambda: self._write_report(verdict, {**stopped, **reports}, stages))
         except Canceled:
             self._publish(Status.CANCELED, "canceled on request")
         except Expired:
@@ -131,7 +131,8 @@ class Race:
             if report is not None:
                 patient(tail.look)
                 return report
-            contract.write_recipe(run_dir, recipe, contract.RunBudget(**run["budget"], share=leg.end, devices=self._devices))
+            budget = contract.RunBudget(**run["budget"], share=leg.end, devices=self._devices)
+            roomy(lambda: contract.write_recipe(run_dir, recipe, budget))  # noqa: B023  called at once
             code, child = self._train(run_dir, tail)
             if code == contract.EXIT_DIVERGED:
                 return None
@@ -149,7 +150,8 @@ class Race:
             while child is None or (code := child.poll()) is None:
                 if child is None:  # until a predecessor's child, if it still dies, has let go of the folder
                     environment = seat.device.lent(self._devices)
-                    child = seat.child = Child.start(run_dir, seat.lease.deadline_file, environment, self._devices)
+                    deadline_file = seat.lease.deadline_file
+                    child = seat.child = roomy(lambda: Child.start(run_dir, deadline_file, environment, self._devices))  # noqa: B023
                 if seat.draining.wait(LOOK_SECONDS):
                     raise Drained
                 if time.monotonic() > self._deadline:
@@ -220,6 +222,19 @@ class Race:
                 )
             )
         return rows
+
+
+def roomy(call: Callable[[], T]) -> T:
+    """Repeats what writes to the disk a few times while that is full. Raises OSError."""
+    for pause in PAUSES:
+        try:
+            return call()
+        except OSError as error:
+            if error.errno not in contract.NO_SPACE:
+                raise
+            log.warning("the disk is full: trying again in %g s", pause)
+            time.sleep(pause)
+    return call()
 
 
 def patient(call: Callable[[], T]) -> T:

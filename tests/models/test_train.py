@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 
 from models import checkpoint, contract, losses
 from models.contract import RunBudget
+from models.journal import Journal
 from models.train import train
 from tests.models import tiny
 
@@ -238,6 +240,22 @@ def test_a_crash_between_the_two_files_of_a_checkpoint_leaves_the_old_pair(tmp_p
     assert found[0] == b"old"
     checkpoint.save_checkpoint(tmp_path, b"third", {"step": 3})
     assert len(list(tmp_path.glob("checkpoint-*.safetensors"))) == 1
+
+
+def test_an_event_for_which_there_is_no_room_leaves_nothing_of_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("started", dataset="digits")
+    whole = (tmp_path / contract.EVENTS).stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 10, hard))  # room for ten bytes of the next line
+    try:
+        with pytest.raises(OSError, match="No space"):
+            journal.write("progress", step=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / contract.EVENTS).stat().st_size == whole
+    journal.write("progress", step=2)
+    assert [(event.seq, event.type) for event in tiny.events(tmp_path)] == [(1, "started"), (2, "progress")]
 
 
 def test_a_damaged_checkpoint_is_said_and_training_starts_afresh(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sqlite3
@@ -15,7 +16,7 @@ import pytest
 
 from app import db
 from app.settings import settings
-from app.validations import engine, record, store
+from app.validations import engine, race, record, store
 from app.vocabulary import Status, Validation
 from tests.validations.conftest import Crew, ask, ask_with_baseline, training, until
 
@@ -150,3 +151,21 @@ def test_a_recipe_that_fails_ends_with_the_reason_and_a_child_that_is_killed_is_
     assert (settings().runs / good.id / "report.json").exists()
     names = set(dict(store.artifacts(good.id)))
     assert {"samples.png", "curves.svg", "report.json", "recipe.yaml", "candidate/ema.safetensors"} <= names
+
+
+def test_a_full_disk_is_waited_for_and_no_other_error_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "PAUSES", (0.0, 0.0))
+    codes = [errno.ENOSPC, errno.EDQUOT]
+
+    def write() -> str:
+        if codes:
+            raise OSError(codes.pop(), "no room")
+        return "written"
+
+    assert race.roomy(write) == "written"
+    codes[:] = [errno.EACCES]
+    with pytest.raises(OSError, match="no room"):
+        race.roomy(write)
+    codes[:] = 3 * [errno.ENOSPC]
+    with pytest.raises(OSError, match="no room"):
+        race.roomy(write)
