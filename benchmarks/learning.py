@@ -30,6 +30,7 @@ RACES = {
     "ctgan": ("tabular", "rand-health"),
     "timegan": ("time-series", "fertility"),
     "mocogan": ("video", "moving-digits"),
+    "ganomaly": ("anomaly-detection", "mnist-5k"),
     "sngan": ("class-conditional-image", "mnist-5k"),
     "cgan": ("class-conditional-image", "mnist-5k"),
     "acgan": ("class-conditional-image", "mnist-5k"),

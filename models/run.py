@@ -189,7 +189,7 @@ class Run:
         data, field, m = self.dataset, self.dataset.output, 256
         some = {name: data.cast(values[:m]) for name, values in data.fields.items() if len(values) == len(data.fields[field])}
         held = {name: data.cast(values[:m]) for name, values in data.reference.items()} if data.reference_held_out else None
-        fake = shown[:100].cpu()
+        fake = data.bare(shown[:100]).cpu()
         judged = None
         if held is not None and field in held and set(some) <= set(held):
             alike = {name: values[: len(fake)] for name, values in held.items()} | {field: fake.to(held[field].dtype)}

@@ -29,6 +29,7 @@ READERS = {
     "point-cloud": "models.data.points",
     "video": "models.data.video",
     "time-series": "models.data.series",
+    "anomaly": "models.data.anomaly",
 }
 """Kind of data, as tasks.yaml has it -> the module whose `load(recipe)` reads it."""
 

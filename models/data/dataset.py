@@ -82,6 +82,10 @@ class Dataset:
         """[-1, 1] to pixels 0..255; what is outside is clipped."""
         return samples.mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
 
+    def bare(self, samples: Tensor) -> Tensor:
+        """Generated samples as `output` has them, without what a kind of data has them carry beside."""
+        return samples
+
     def picture(self, samples: Tensor, path: Path) -> None:
         """Writes generated samples as a person would look at them, as one PNG."""
         grid(self.uncast(samples), path)

@@ -35,6 +35,7 @@ METRICS = {
     "discriminative_trees": ("models.metrics.series", "Discriminative", ("time-series",)),
     "predictive_trees_mae": ("models.metrics.series", "Predictive", ("time-series",)),
     "pair_overlap_q10": ("models.metrics.pairs", "PairOverlap", ("table",)),
+    "roc_auc": ("models.metrics.anomaly", "RocAuc", ("anomaly",)),
     "ms_jaccard3_words": ("models.metrics.ngrams", "MsJaccard", ("text",)),
 }
 """Protocol name -> module, class, and the kinds of data it is for. `none` in a recipe trains without a figure."""

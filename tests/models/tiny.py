@@ -37,6 +37,7 @@ BY_TASK: dict[str, dict[str, Any]] = {
     "style-transfer": {"dataset": "photos-paintings", "resolution": 8, "channels": 3},
     "text-to-image": {"dataset": "captioned-digits", "resolution": 8, "channels": 1},
     "paired-image-translation": {"dataset": "digit-outlines", "resolution": 8, "channels": 1},
+    "anomaly-detection": {"dataset": "digits", "resolution": 8, "channels": 1},
     "text": {"dataset": "sklearn-docs", "length": 8},
     "molecule-graph": {"dataset": "nci-small", "length": 8},
     "voxel-3d": {"dataset": "digits-relief", "resolution": 8},
