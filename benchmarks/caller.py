@@ -26,8 +26,9 @@ Server = tuple[int, "subprocess.Popen[bytes]"]
 
 
 class Load(NamedTuple):
-    """What a server did for some clients: requests a second, seconds of latency, seconds of processor time a request."""
+    """What a server did for some clients: requests, and a second; seconds of latency; seconds of processor time a request."""
 
+    answered: int
     rate: float
     p50: float
     p99: float
@@ -152,9 +153,8 @@ def load(to: Server, clients: int, requests: Requests, seconds: float, most: int
     uvloop.run(run())
     took = time.perf_counter() - began
     seen.sort()
-    return Load(
-        len(seen) / took, statistics.median(seen), seen[int(0.99 * (len(seen) - 1))], (processor(to[1]) - spent) / len(seen)
-    )
+    tail, cpu = seen[int(0.99 * (len(seen) - 1))], (processor(to[1]) - spent) / len(seen)
+    return Load(len(seen), len(seen) / took, statistics.median(seen), tail, cpu)
 
 
 def _first(requests: Requests, most: int) -> Requests:

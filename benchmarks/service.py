@@ -65,7 +65,7 @@ def knowing() -> tuple[float, float]:
 
 
 def median(loads: list[Load]) -> Load:
-    return Load(*(statistics.median(values) for values in zip(*loads, strict=True)))
+    return Load(*(statistics.median(values) for values in zip(*loads, strict=True)))  # type: ignore[arg-type]
 
 
 def main() -> None:

@@ -154,7 +154,7 @@ async def events(
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> Response:
     """The log: a page of JSON, or a stream of server-sent events that ends with `done`."""
-    await run_in_threadpool(store.get, validation_id, caller.team)
+    over = await run_in_threadpool(store.ended, validation_id, caller.team)
     if not wants(request, "text/event-stream"):
         size = page_limit(limit)
         found = await run_in_threadpool(store.events, validation_id, after, size + 1)
@@ -162,10 +162,7 @@ async def events(
         return answer(request, {"items": found[:size], "next_cursor": following})
     if last_event_id and last_event_id.isdigit() and len(last_event_id) < 16:
         after = int(last_event_id)
-        if (
-            not await run_in_threadpool(store.events, validation_id, after, 1)
-            and (await run_in_threadpool(store.get, validation_id, caller.team)).done
-        ):
+        if over and not await run_in_threadpool(store.events, validation_id, after, 1):
             return Response(status_code=204)
     listeners: Listeners = request.app.state.listeners
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}

@@ -98,6 +98,12 @@ def get(validation_id: str, team: str | None = None) -> Validation:
         return shown(session, [_row(session, validation_id, team)])[0]
 
 
+def ended(validation_id: str, team: str | None = None) -> bool:
+    """Whether it has, without what the engine knows. Raises NotFound."""
+    with db.reading() as session:
+        return _row(session, validation_id, team).outcome is not None
+
+
 def page(
     limit: int, after: tuple[float, str] | None = None, team: str | None = None
 ) -> tuple[list[Validation], tuple[float, str] | None]:

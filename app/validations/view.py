@@ -16,11 +16,13 @@ from app.vocabulary import Progress, Status, Validation, Waiting
 
 
 def shown(session: Session, rows: Sequence[ValidationRow]) -> list[Validation]:
-    """The rows as clients see them."""
+    """The rows as clients see them. Gives the session's connection back first: the engine takes one of its own, and where every
+    request held one while it waits for another, none would come back."""
+    session.close()
     unfinished = [row.id for row in rows if row.outcome is None]
     live = engine.states(unfinished) if unfinished else {}
-    workers = live_workers(session) if unfinished else {}
     running = engine.running() if any(_waits(live.get(row_id)) for row_id in unfinished) else {}
+    workers = live_workers(session) if unfinished else {}
     found = []
     for row in rows:
         state = live.get(row.id)

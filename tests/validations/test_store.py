@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -225,3 +226,9 @@ def test_a_request_with_both_a_task_and_a_recommendation_or_neither_is_refused(d
             ask(**changes)
     with pytest.raises(Unprocessable, match="no recommendation"):
         ask(task=None, recommendation_id="x")
+
+
+def test_many_may_look_at_once_though_each_look_takes_two_connections(database: str) -> None:
+    made = ask()
+    with ThreadPoolExecutor(60) as pool:
+        assert {found.status for found in pool.map(lambda _: store.get(made.id), range(120))} == {Status.QUEUED}
