@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-STUCK_SECONDS = 300.0
-"""A run whose processes wait for each other for so long has failed."""
+STUCK_SECONDS = 900.0
+"""A run that has asked for nothing for so long, loading and waiting for each other included, has failed."""
 NOTICE_SECONDS = 5.0
 """After another process has ended, so long for process 0 to fail by itself, which says more."""
 

@@ -8,6 +8,7 @@ late: a wrong recipe is refused at once, and neither the lease nor a SIGTERM wai
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -122,8 +123,10 @@ def _train_together(
     """As process 0 of several. Raises Refused where another has ended before it was told to."""
 
     def fail(why: str) -> None:
-        journal.write("failed", code="rank_lost", detail=why)
-        os._exit(contract.EXIT_RANK_LOST)  # the main thread may wait for a device for ever; the others die with this process
+        try:
+            journal.write("failed", code="rank_lost", detail=why)
+        finally:
+            os._exit(contract.EXIT_RANK_LOST)  # the main thread may wait for a device for ever; the others die with this process
 
     crew = Crew(run_dir, budget.devices, fail)
     from models import ranks
@@ -139,7 +142,10 @@ def _train_together(
         play(Run(run_dir, recipe, budget, journal, asked))
         ranks.tell(ranks.END)
         grace = 10.0
-    except (Refused, Stopped):
+    except (Refused, Stopped):  # the others listen, or have been refused the same
+        with contextlib.suppress(RuntimeError):
+            ranks.tell(ranks.END)
+        grace = 2.0
         raise
     except Exception as error:
         lost = crew.lost(wait=3.0)
