@@ -10,6 +10,7 @@ AdvisorError                 500  internal
 |- Forbidden                 403  forbidden, names the scope that is missing
 |- NotFound                  404  not_found
 |- Conflict                  409  conflict
+|- Changed                   412  precondition_failed
 |- TooLarge                  413  too_large
 |- UnsupportedMedia          415  unsupported_media_type
 |- TooMany                   429  too_many_requests, says when to come back
@@ -112,6 +113,12 @@ class NotFound(AdvisorError):
 
 class Conflict(AdvisorError):
     status, code, title = 409, "conflict", "The state of the resource does not allow this"
+
+
+class Changed(AdvisorError):
+    """If-Match names another state of the resource than its present one."""
+
+    status, code, title = 412, "precondition_failed", "It has changed since you read it"
 
 
 class TooLarge(AdvisorError):

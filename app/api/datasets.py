@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect
 
 from app import datasets
 from app.access import Key
-from app.api.deps import CallerDep, CursorQuery, LimitQuery
-from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor
+from app.api.deps import CallerDep, CursorQuery, IfMatchHeader, LimitQuery
+from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, require_match
 from app.errors import BadRequest, FieldProblem, Unprocessable
 from app.vocabulary import Asked, OwnDataset
 
@@ -104,8 +104,9 @@ def get(request: Request, dataset_id: str, caller: CallerDep) -> Response:
 
 
 @router.delete("/{dataset_id}", status_code=204, operation_id="delete_dataset")
-def delete(dataset_id: str, caller: CallerDep) -> Response:
+def delete(dataset_id: str, caller: CallerDep, if_match: IfMatchHeader = None) -> Response:
     """Deletes an upload, or forgets a named folder."""
+    require_match(if_match, lambda: datasets.get(dataset_id, caller.team))
     datasets.delete(dataset_id, caller.team)
     return Response(status_code=204)
 

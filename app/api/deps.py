@@ -39,3 +39,4 @@ IdempotencyHeader = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=255, description="Same key, same body: the first answer again."),
 ]
+IfMatchHeader = Annotated[str | None, Header(alias="If-Match", description="Only while its ETag is this one; else 412.")]

@@ -118,6 +118,8 @@ def _refusals(method: str, path: str, operation: dict[str, Any]) -> set[int]:
         found |= {400, 409, 413, 415}
     if method == "delete":
         found.add(409)
+    if any(p.get("name") == "If-Match" for p in operation.get("parameters", [])):
+        found.add(412)
     return found | {422} if _takes_input(method, operation) else found
 
 

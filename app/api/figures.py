@@ -14,8 +14,8 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import figures
-from app.api.deps import CallerDep, KnowledgeDep
-from app.api.wire import answer
+from app.api.deps import CallerDep, IfMatchHeader, KnowledgeDep
+from app.api.wire import answer, require_match
 from app.errors import BadRequest, FieldProblem, TooLarge, Unprocessable, UnsupportedMedia
 from app.figures import BATCH, Checked, Row
 from app.settings import settings
@@ -82,8 +82,9 @@ def clear(request: Request, caller: CallerDep, source: Annotated[str, Query(min_
 
 
 @router.delete("/{benchmark_id:path}", status_code=204, operation_id="delete_benchmark")
-def delete(benchmark_id: str, caller: CallerDep) -> Response:
+def delete(benchmark_id: str, caller: CallerDep, if_match: IfMatchHeader = None) -> Response:
     """Deletes one of your own figures."""
+    require_match(if_match, lambda: figures.get(benchmark_id, caller.team))
     figures.delete(caller.team, figure_id=benchmark_id)
     return Response(status_code=204)
 

@@ -15,8 +15,8 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access import Key
 from app.answers import ask
-from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, KnowledgeDep, LimitQuery
-from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, wants
+from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, IfMatchHeader, KnowledgeDep, LimitQuery
+from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, require_match, wants
 from app.validations import forget, store
 from app.validations.listeners import Listeners
 from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
@@ -120,8 +120,9 @@ def get(request: Request, validation_id: str, caller: CallerDep) -> Response:
 
 
 @router.delete("/{validation_id}", status_code=204, operation_id="delete_validation")
-def delete(validation_id: str, caller: CallerDep) -> Response:
+def delete(validation_id: str, caller: CallerDep, if_match: IfMatchHeader = None) -> Response:
     """Deletes one that has ended, with its log, measurements and files; 409 before."""
+    require_match(if_match, lambda: store.get(validation_id, caller.team))
     forget.delete(validation_id, caller.team)
     return Response(status_code=204)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.deps import CallerDep, CursorQuery, LimitQuery
-from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor
+from app.api.deps import CallerDep, CursorQuery, IfMatchHeader, LimitQuery
+from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, require_match
 from app.vocabulary import Delivery, MadeWebhook, NewWebhook, Webhook, WebhookChange
 from app.webhooks import endpoints
 
@@ -51,8 +51,9 @@ def change(request: Request, endpoint_id: str, wanted: WebhookChange, caller: Ca
 
 
 @router.delete("/{endpoint_id}", status_code=204, operation_id="delete_webhook_endpoint")
-def delete(endpoint_id: str, caller: CallerDep) -> Response:
+def delete(endpoint_id: str, caller: CallerDep, if_match: IfMatchHeader = None) -> Response:
     """Deletes an endpoint with its deliveries."""
+    require_match(if_match, lambda: endpoints.get(endpoint_id, caller.team))
     endpoints.delete(endpoint_id, caller.team)
     return Response(status_code=204)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from app.errors import FieldProblem, Unprocessable
+from app.errors import Changed, FieldProblem, Unprocessable
 from app.settings import settings
 from app.sheets import lines_of
 
@@ -48,6 +48,15 @@ def matches(request: Request, tag: str) -> bool:
     """True when If-None-Match names this entity tag, weak or strong, or `*`."""
     wanted = request.headers.get("if-none-match")
     return wanted is not None and (wanted.strip() == "*" or tag in {w.strip().removeprefix("W/") for w in wanted.split(",")})
+
+
+def require_match(wanted: str | None, now: Callable[[], BaseModel]) -> None:
+    """Raises Changed unless If-Match, where it was sent, names the tag that a GET would send now, or is `*`."""
+    if wanted is None or (wanted.strip() == "*" and now()):
+        return
+    tag = etag(encode(now()))
+    if tag not in (w.strip() for w in wanted.split(",")):
+        raise Changed(f"its tag is {tag} now; read it again")
 
 
 def answer(

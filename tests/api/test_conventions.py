@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from app.access import Key
 from app.api.limits import Limit
 from app.vocabulary import Scope
+from tests.access.test_figures import figure
 from tests.api.test_problems import problem
 from tests.api.test_validations import BODY
 from tests.conftest import forget_settings
@@ -47,6 +48,27 @@ def test_a_record_can_be_deleted_once_it_has_ended(client: TestClient) -> None:
     assert client.delete(path).status_code == 204
     problem(client.get(path), 404)
     problem(client.delete(path), 404)
+
+
+def test_what_has_changed_since_it_was_read_is_not_deleted(client: TestClient) -> None:
+    path = f"/v1/validations/{_validation(client)}"
+    before = client.get(path).headers["etag"]
+    client.post(f"{path}/cancel")
+    now = client.get(path).headers["etag"]
+    found = problem(client.delete(path, headers={"If-Match": before}), 412)
+    assert found["code"] == "precondition_failed" and now in found["detail"]
+    assert client.delete(path, headers={"If-Match": f'"x", {now}'}).status_code == 204
+    problem(client.delete(path, headers={"If-Match": now}), 404)
+    problem(client.delete(path, headers={"If-Match": "*"}), 404)
+
+
+@pytest.mark.parametrize("kind", ["benchmarks", "webhook-endpoints", "datasets"])
+def test_every_record_with_a_tag_can_be_deleted_by_it(client: TestClient, kind: str) -> None:
+    body: dict[str, Any] = {"benchmarks": figure(), "datasets": {"filename": "a.csv", "bytes": 5}}.get(kind, {})
+    made = client.post(f"/v1/{kind}", json=body or {"url": "https://93.184.216.34/hook", "events": ["validation.succeeded"]})
+    path = made.headers["location"]
+    problem(client.delete(path, headers={"If-Match": '"x"'}), 412)
+    assert client.delete(path, headers={"If-Match": client.get(path).headers["etag"]}).status_code == 204
 
 
 def test_a_page_links_to_the_next_until_the_last(client: TestClient) -> None:
