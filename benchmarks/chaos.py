@@ -1,4 +1,4 @@
-"""`make chaos`: every fault below, while validations run on several workers; counts what was lost or doubled.
+"""`make chaos`: every fault of benchmarks/faults.py, while validations run on several workers; counts what was lost or doubled.
 
 A validation is lost when it was acknowledged and did not end with a verdict (or canceled, where we canceled it) and a log without
 gaps. A run is doubled when two processes train in its folder at once, seen from outside in /proc. `--ask` is the process that asks,
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
 import itertools
 import json
 import os
 import random
-import resource
-import signal
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,28 +21,21 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from benchmarks.faults import Disk, Faults
 from models.contract import REPORT
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 LEASE = {"HEARTBEAT_SECONDS": "0.5", "LEASE_SECONDS": "5", "POLL_SECONDS": "0.1", "MAX_ATTEMPTS": "50", "SLOTS": str(WORKERS)}
 RUN_SECONDS = 2.0
-FAULTS = {
-    "kill worker": "SIGKILL of a worker, as when its machine is lost",
-    "freeze worker": "SIGSTOP of a worker for 1 s or for longer than its lease, then SIGCONT",
-    "drain worker": "SIGTERM of a worker",
-    "kill asker": "SIGKILL of the process that asks, as when the API is restarted",
-    "kill run": "SIGKILL of a training process, as the kernel does when memory runs out",
-    "fill disk": "no file of a training process may grow from now on (RLIMIT_FSIZE), as when the disk is full",
-    "cancel": "one that waits or runs is canceled",
-    "restart database": "PostgreSQL is stopped at once (pg_ctl -m immediate) and started again",
-}
-END_SECONDS = 180.0
+END_SECONDS = 300.0
+MOUNTS = ("unshare", "--mount"), ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount")
+"""Ways to file systems of one's own, for root and for anyone."""
 
 
 def ask() -> None:
@@ -59,10 +50,12 @@ def ask() -> None:
         return Recommendation(**told, **empty, abstained_reason=None)
 
     task = Task.model_validate_json('{"task": "unconditional-image", "data": {"type": "image", "resolution": 8, "channels": 1}}')
-    budget = ValidationBudget(max_seconds=RUN_SECONDS)
+    races = itertools.cycle((("gan", "dcgan", "lsgan"), ("gan",)))
     while True:
         if store.waiting() < WORKERS + 1:
-            request = ValidationRequest(task=task, architectures=("gan",), dataset="digits", budget=budget)
+            racing = next(races)
+            budget = ValidationBudget(max_seconds=RUN_SECONDS * len(racing))
+            request = ValidationRequest(task=task, architectures=racing, dataset="digits", budget=budget)
             key = uuid.uuid4().hex
             _baseline(settings().runs / store.key_id(key) / "baseline" / REPORT)
             made, _ = store.create(request, advise, key)
@@ -81,7 +74,7 @@ class Processes:
     """Workers and the asker, started again when they end."""
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self._environment, self._log = environment, (folder / "workers.log").open("a")
+        self._environment, self._log = environment, (folder.parent / f"{folder.name}-workers.log").open("a")
         self.acknowledged: list[str] = []
         self.canceled: set[str] = set()
         self.workers = [self._worker() for _ in range(WORKERS)]
@@ -155,59 +148,9 @@ class Watch(threading.Thread):
         return found
 
 
-def inject(kind: str, processes: Processes, dice: random.Random, watch: Watch, restart: Callable[[], None] | None) -> bool:
-    """One fault; False where there was nothing to do it to."""
-    worker = dice.choice(processes.workers)
-    if kind in ("kill run", "fill disk"):
-        training = watch.training()
-        if not training:
-            return False
-        _, pid = dice.choice(training)
-        with contextlib.suppress(ProcessLookupError):
-            if kind == "kill run":
-                os.kill(pid, signal.SIGKILL)
-            else:
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]))
-            return True
-        return False
-    if kind == "cancel":
-        return _cancel(processes, dice)
-    if kind == "restart database":
-        assert restart is not None
-        restart()
-    elif kind == "kill asker" and processes.asker is not None:
-        processes.asker.kill()
-        processes.asker.wait()
-    elif kind == "kill worker":
-        worker.kill()
-        worker.wait()
-    elif kind == "drain worker":
-        worker.terminate()
-        worker.wait(40)
-    else:
-        os.kill(worker.pid, signal.SIGSTOP)
-        time.sleep(dice.choice((1.0, 1.5 * float(LEASE["LEASE_SECONDS"]))))
-        os.kill(worker.pid, signal.SIGCONT)
-    return True
-
-
-def _cancel(processes: Processes, dice: random.Random) -> bool:
-    from app.errors import Conflict
-    from app.validations import store
-    from app.validations.race import patient
-
-    there = [item.id for item in patient(lambda: store.page(20))[0] if not item.done]
-    if not there:
-        return False
-    chosen = dice.choice(there)
-    with contextlib.suppress(Conflict):  # it has ended meanwhile
-        patient(lambda: store.cancel(chosen))
-        processes.canceled.add(chosen)
-    return True
-
-
-def storm(url: str, faults: int, seed: int, restart: Callable[[], None] | None) -> tuple[int, int]:
-    """(lost, doubled) after this many faults against one store; `restart` crashes and starts its server, if it has one of ours."""
+def storm(url: str, faults: int, seed: int, restart: Callable[[], None] | None, disks: Sequence[Disk]) -> tuple[int, int]:
+    """(lost, doubled) after this many faults against one store; `restart` crashes and starts its server, if it has one of ours.
+    `disks` hold the data folder and, where there is a second, the database."""
     from app import db
     from app.settings import settings
 
@@ -219,10 +162,12 @@ def storm(url: str, faults: int, seed: int, restart: Callable[[], None] | None) 
     dice, watch = random.Random(seed), Watch(settings().runs)
     processes = Processes({**os.environ, "OMP_NUM_THREADS": "1"}, folder)
     watch.start()
+    began, log = time.monotonic(), (folder.parent / f"{folder.name}-faults.log").open("a")
     counts: collections.Counter[str] = collections.Counter()
+    can = Faults(processes, watch, dice, float(LEASE["LEASE_SECONDS"]), restart)
+    can.data, can.database = (*disks, None, None)[:2]
     try:
-        kinds = [kind for kind in FAULTS if restart is not None or kind != "restart database"]
-        quiet = 0
+        kinds, quiet = itertools.cycle(can.all().items()), 0
         while sum(counts.values()) < faults:
             deadline = time.monotonic() + 60
             while not watch.training() and time.monotonic() < deadline:
@@ -230,10 +175,12 @@ def storm(url: str, faults: int, seed: int, restart: Callable[[], None] | None) 
                 time.sleep(0.1)
             quiet = 0 if watch.training() else quiet + 1
             if quiet > 5:
-                raise SystemExit(f"nothing trains; {folder / 'workers.log'} may say why")
-            time.sleep(dice.uniform(0.0, 3.0))
-            kind = kinds[sum(counts.values()) % len(kinds)]
-            counts[kind] += inject(kind, processes, dice, watch, restart)
+                raise SystemExit(f"nothing trains; {folder}-workers.log may say why")
+            time.sleep(dice.uniform(0.0, 1.2))
+            kind, do = next(kinds)
+            done = do()
+            counts[kind] += done
+            print(f"{time.monotonic() - began:6.0f} s  {kind}{'' if done else ': nothing to do it to'}", file=log, flush=True)
             processes.revive()
         processes.quiet()
         lost = settle(processes)
@@ -291,23 +238,49 @@ def main() -> None:
         "--url", action="append", help="a database of your own, empty; default: SQLite and a PostgreSQL of our own"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="leave the logs in the temporary folder, and say where it is")
     parser.add_argument("--ask", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.ask:
         ask()
-    with tempfile.TemporaryDirectory(prefix="gan-advisor-chaos-") as name:
-        os.environ |= {f"GAN_ADVISOR_{key}": value for key, value in LEASE.items()}
-        stores: list[tuple[str, Callable[[], None] | None]] = [(url, None) for url in options.url or ()]
-        stores = stores or [(f"sqlite:///{name}/chaos.sqlite3", None), _postgresql(Path(name))]
-        lost = doubled = 0
-        for place, (url, restart) in enumerate(stores):
-            os.environ["GAN_ADVISOR_DATA_DIR"] = str(Path(name) / f"var{place}")
-            Path(os.environ["GAN_ADVISOR_DATA_DIR"]).mkdir()
-            share = options.faults // len(stores) + (place < options.faults % len(stores))
-            more = storm(url, share, options.seed + place, restart)
-            lost, doubled = lost + more[0], doubled + more[1]
+    if not options.alone:
+        way = next((way for way in MOUNTS if subprocess.run([*way, "true"], capture_output=True).returncode == 0), None)
+        if way is not None:
+            os.execvp(way[0], [*way, sys.executable, "-m", "benchmarks.chaos", *sys.argv[1:], "--alone"])
+        print("no file system of its own can be mounted here: full disks are not tried")
+    folder = Path(tempfile.mkdtemp(prefix="gan-advisor-chaos-"))
+    folder.chmod(0o755)  # PostgreSQL runs as another user when root starts it
+    os.environ |= {f"GAN_ADVISOR_{key}": value for key, value in LEASE.items()}
+    try:
+        lost, doubled = _storms(folder, options)
+    finally:
+        if options.keep:
+            print(f"logs are in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     print(f"faults {options.faults} lost {lost} doubled {doubled}")
     sys.exit(bool(lost or doubled))
+
+
+def _storms(folder: Path, options: argparse.Namespace) -> tuple[int, int]:
+    """Lost and doubled over all stores."""
+    stores: list[tuple[str, Callable[[], None] | None]] = [(url, None) for url in options.url or ()]
+    stores = stores or [(f"sqlite:///{folder}/database/chaos.sqlite3", None), _postgresql(folder)]
+    lost = doubled = 0
+    for place, (url, restart) in enumerate(stores):
+        data = folder / f"var{place}"
+        wanted = [(data, 256), *([(folder / "database", 64)] if url.startswith("sqlite") and not options.url else [])]
+        disks = [Disk(*each) for each in wanted] if options.alone else []
+        for path, _ in wanted:
+            path.mkdir(exist_ok=True)
+        os.environ["GAN_ADVISOR_DATA_DIR"] = str(data)
+        share = options.faults // len(stores) + (place < options.faults % len(stores))
+        more = storm(url, share, options.seed + place, restart, disks)
+        lost, doubled = lost + more[0], doubled + more[1]
+        for disk in disks:
+            disk.unmount()
+    return lost, doubled
 
 
 def _postgresql(folder: Path) -> tuple[str, Callable[[], None]]:

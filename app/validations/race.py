@@ -159,6 +159,7 @@ class Race:
                 if patient(tail.look):
                     raise Canceled
             if not seat.lease.holds or code == -signal.SIGALRM:
+                log.error("the run ended with the lease; leaving it to a peer")
                 seat.leave()  # it died of the lease, which says nothing about the run
             if code == contract.EXIT_STOPPED and seat.draining.wait(2.0):  # a shutdown tells worker and child at once
                 raise Drained
