@@ -15,7 +15,7 @@ from app.recommend import winners as maps
 from app.recommend.describe import as_asked
 from app.tables import AskedRow, RecommendationRow
 from app.vocabulary import MapField, Recommendation, WhyNot, WinnerMap
-from app.writer import PAUSE_SECONDS, WRITER
+from app.writer import WRITER
 
 __all__ = ["WRITER", "answered", "ask", "keep", "page", "stored", "why_not", "winner_map"]
 
@@ -40,6 +40,8 @@ def winner_map(
         return maps.winners(answer.id, as_asked(answer), advisor, x, y, columns, rows)
 
 
+AGAIN = (0.1, 0.2)
+"""Seconds until what is not found is looked for again: another process may be about to write it."""
 ID = re.compile(r"[0-9a-f]{32}")
 _ASKED = sa.select(sa.literal(1)).where(
     AskedRow.team == sa.bindparam("team"), AskedRow.recommendation_id == sa.bindparam("recommendation_id")
@@ -74,8 +76,9 @@ def page(
 def stored(recommendation_id: str, team: str | None = None) -> str:
     """The JSON of an answer that a team was given. Raises NotFound."""
     body = WRITER.find((team or "", recommendation_id)) or _stored(recommendation_id, team)
-    if body is None and ID.fullmatch(recommendation_id):  # another process may be about to write it
-        time.sleep(2 * PAUSE_SECONDS)
+    pauses = iter(AGAIN if ID.fullmatch(recommendation_id) else ())
+    while body is None and (pause := next(pauses, None)) is not None:
+        time.sleep(pause)
         body = _stored(recommendation_id, team)
     if body is None:
         raise NotFound(f"no recommendation has the id {recommendation_id!r}")

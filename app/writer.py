@@ -1,8 +1,8 @@
 """Answers on their way into the store. An answer is a pure function of task and knowledge, so it may be sent before it is written.
 
-It is written PAUSE_SECONDS later, with all others of that time in one transaction. Until then this process finds it here, and
-another process on the same database after a second look. A stop in order writes what waits; a process that is killed loses what was
-answered in its last moment, and whoever asks again gets the same bytes under the same id.
+It is written PAUSE_SECONDS later, with all others of that time in one transaction. Until then this process finds it here; another
+process on the same database looks for 0.3 s before it says that there is none. A stop in order writes what waits. A process that is
+killed loses what it answered in its last moment, and whoever asks again gets the same bytes under the same id.
 """
 
 from __future__ import annotations

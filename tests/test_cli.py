@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.answers import stored
 from app.settings import Settings
 from app.vocabulary import Recommendation
 
@@ -114,9 +115,11 @@ def test_serve_prints_its_address_answers_and_ends_its_worker_with_itself(tmp_pa
             assert time.monotonic() < deadline, "no worker came up"
             time.sleep(0.2)
         children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
+        last = httpx.post(f"{address}/v1/recommendations", json={"data": {"type": "tabular"}}).json()["id"]
     finally:
         service.send_signal(signal.SIGTERM)
         assert service.wait(40) == 0
+    assert stored(last), "what was answered in the last moment is written before the end"
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 

@@ -9,7 +9,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-TAKEN = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, Upload-Offset, X-Request-Id"
+TAKEN = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, Upload-Offset, X-Request-Id"
+)
 SHOWN = (
     "ETag, Idempotent-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Upload-Offset, "
     "X-Request-Id"
