@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request, Response
 
 from app.answers import answered, why_not, winner_map
+from app.dashboard.choosing import ranked, ticked
 from app.dashboard.forms import query_of
 from app.dashboard.maps import STYLE, drawn, legend_of
 from app.dashboard.pictures import answer_chart, axis_of, frontier_chart, metric_name, room_gb
@@ -91,23 +92,25 @@ def answer_page(
         status=422 if wrong else 200,
         wrong=wrong,
         **map_of(answer, asked, advisor(request)),
-        **start_of(answer, knowledge, typed),
+        **start_of(answer, knowledge, typed, advisor(request)),
         **context_of(answer, knowledge),
     )
 
 
-def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, str]) -> dict[str, Any]:
-    """The form of a validation: what can be trained here, candidates first and the best two ticked, and on what data."""
+def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, str], advisor: Advisor) -> dict[str, Any]:
+    """The form of a validation: what can be trained here, best first, two ticked that get somewhere in the time, and on what data."""
     task = str(answer.task.task)
-    ranked = [c.architecture for c in answer.candidates if c.architecture in trainable(task)]
     others = [s for s in trainable(task) if s in knowledge.architectures]
-    runnable = list(dict.fromkeys([*ranked, *sorted(others, key=lambda s: (-(knowledge.architectures[s].year or 0), s))]))
+    newest = sorted(others, key=lambda s: (-(knowledge.architectures[s].year or 0), s))
+    runnable = list(dict.fromkeys([*ranked(answer, trainable(task), advisor), *newest]))
     own = answer.task.data.dataset_id
     sets = ([own] if own else []) + sorted(fitting(task), key=lambda s: _far(s, answer))
     defaults = {"dataset": sets[0] if sets else "", "max_seconds": "120", "seed": "0"}
     return {
         "runnable": runnable,
-        "ticked": typed["architectures"].split(",") if "architectures" in typed else (ranked or runnable)[:2],
+        "ticked": typed["architectures"].split(",")
+        if "architectures" in typed
+        else ticked(runnable, answer, float(defaults["max_seconds"]), advisor),
         "datasets": sets,
         "values": {name: typed.get(name, default) for name, default in defaults.items()},
     }

@@ -62,6 +62,7 @@ def environment() -> Environment:
         text.words,
         text.value,
         text.joined,
+        text.place,
     ):
         made.filters[function.__name__] = function
     made.globals |= {

@@ -75,7 +75,12 @@ def joined(names: Sequence[str]) -> str:
 
 def words(slug: str) -> str:
     """`paired-image-translation` as `paired image translation`."""
-    return str(slug).replace("-", " ")
+    return str(slug).replace("-", " ").replace("_", " ")
+
+
+def place(dataset: str) -> str:
+    """A data set by its slug, and a folder of somebody's own by its name alone: where it lies on the server is nobody's business."""
+    return dataset.rstrip("/").rpartition("/")[2]
 
 
 def value(thing: Any) -> str:

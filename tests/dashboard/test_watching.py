@@ -63,7 +63,7 @@ def test_curves_and_health_are_drawn_from_the_events(client: TestClient) -> None
     found = page(client, address)
     assert len(found.all("svg", _class="curves")) == 2
     assert len(found.all("polyline")) == 3, "a figure that is not a number is left out"
-    assert "mode collapse in candidate: one <face> Lower the rate." in found.text.replace("  ", " ").replace(" :", ":")
+    assert "mode collapse in candidate: one <face>. Remedy: Lower the rate." in found.text.replace("  ", " ").replace(" :", ":")
 
 
 def test_a_validation_that_cannot_be_planned_goes_back_to_the_answer_with_the_reason(client: TestClient) -> None:
