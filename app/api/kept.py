@@ -22,6 +22,8 @@ MOST_BYTES = 64_000_000
 LONGEST = 4096
 """Of a body or a query; what is longer is answered anew."""
 ASKED, FIGURES = "/v1/recommendations", "/v1/benchmarks"
+OVERHEAD = 2000
+"""Bytes of an entry beside its body: headers, path, bookkeeping."""
 READ = ("/v1/architectures", FIGURES, "/v1/rules", "/v1/datasets", "/v1/gpus")
 NOT_SENT = (b"content-length", b"content-type", b"content-encoding")
 """With a 304."""
@@ -36,6 +38,8 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...]
     tag: bytes
     body: bytes
+    size: int
+    """Bytes that holding it takes, with what it is found by."""
 
 
 class Kept:
@@ -93,7 +97,7 @@ class Kept:
             return None if advisor is None else (team, advisor.digest)
         return seen[2]
 
-    async def _first(self, scope: Scope, receive: Receive, send: Send, request: Hashable, state: Hashable) -> None:
+    async def _first(self, scope: Scope, receive: Receive, send: Send, request: tuple[Hashable, ...], state: Hashable) -> None:
         """Lets the request through, and keeps what it is answered if that may be."""
         start: Message = {}
         headers: Headers = []
@@ -114,16 +118,17 @@ class Kept:
         given = scope["state"].get("kept")
         may = start.get("status") == 200 and named.get(b"cache-control", b"").startswith(b"public")
         if whole and (may or (given is not None and start.get("status") in (200, 201))):
-            answer = Answer(scope.get("route"), tuple(headers), named.get(b"etag", b""), whole)
+            size = OVERHEAD + len(whole) + sum(len(part) for part in request if isinstance(part, bytes))
+            answer = Answer(scope.get("route"), tuple(headers), named.get(b"etag", b""), whole, size)
             self._keep((state if given is None else given, request), answer)
 
     def _keep(self, key: Hashable, answer: Answer) -> None:
         if (before := self._held.pop(key, None)) is not None:
-            self._bytes -= len(before.body)
+            self._bytes -= before.size
         self._held[key] = answer
-        self._bytes += len(answer.body)
+        self._bytes += answer.size
         while self._bytes > self._most:
-            self._bytes -= len(self._held.popitem(last=False)[1].body)
+            self._bytes -= self._held.popitem(last=False)[1].size
 
 
 def _is_short(length: bytes) -> bool:

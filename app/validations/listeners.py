@@ -110,7 +110,7 @@ class Listeners:
             asked = list(self._all)
             try:
                 told = await run_in_threadpool(_state, {one.validation_id for one in asked}, {one.key_id for one in asked})
-            except SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001  the next look is as good as this one
                 log.warning("listeners wait for the database: %s", type(error).__name__)
             else:
                 self._tell(asked, *told)

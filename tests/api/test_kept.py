@@ -86,7 +86,7 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
         calls.append(scope["path"])
         await PlainTextResponse("x" * 400, headers={"Cache-Control": "public", "ETag": '"1"'})(scope, receive, send)
 
-    kept = Kept(app, most_bytes=1000)
+    kept = Kept(app, most_bytes=5500)
 
     async def inside(scope: Any, receive: Any, send: Any) -> None:
         await kept({**scope, "app": State(), "state": {"key": NOBODY}}, receive, send)
@@ -95,4 +95,7 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     for path in ("a", "b", "a", "c", "a", "b"):
         assert client.get(f"/v1/rules/{path}").text == "x" * 400
     assert calls == [f"/v1/rules/{path}" for path in "abcb"]
-    assert kept._bytes == sum(len(one.body) for one in kept._held.values()) <= 1000
+    assert kept._bytes == sum(one.size for one in kept._held.values()) <= 5500
+    for number in range(20):
+        client.get("/v1/rules/a", params={"junk": f"{number}" * 1500})
+    assert kept._bytes <= 5500 and len(kept._held) == 1, "what it is found by counts too"

@@ -136,7 +136,8 @@ def test_silence_is_broken_by_comments(database: str, monkeypatch: pytest.Monkey
 
     async def story(all_: Listeners) -> None:
         ear = Ear(all_, made.id)
-        assert (await ear.until(3))[-1] == b": ping\n\n"
+        await ear.until(10)
+        assert ear.frames.count(b": ping\n\n") == len(ear.frames) - 2, "all but the first and that it waits in line"
         ear.task.cancel()
 
     play(story)
