@@ -123,10 +123,10 @@ def test_a_run_on_two_devices_is_started_again_when_one_of_its_processes_is_lost
     monkeypatch.setenv("GAN_ADVISOR_SLOT_DEVICES", "2")
     made = ask_with_baseline(devices=2, budget={"max_seconds": 2})
     crew.hire()
-    until(made.id, lambda v: len(training(v.id)) == 2)
+    until(made.id, lambda v: len(training(v.id)) == 2, 300)
     (other,) = (pid for pid in training(made.id) if b"--rank" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(other, signal.SIGKILL)
-    ended = until(made.id, lambda v: v.status is Status.SUCCEEDED)
+    ended = until(made.id, lambda v: v.status is Status.SUCCEEDED, 300)
     assert ended.attempt == 1 and ended.report is not None
     assert ended.report["runs"]["candidate"]["budget"]["devices"] == 2
     lost = [e["data"]["detail"] for e in store.events(made.id) if e["data"].get("code") == "rank_lost"]
