@@ -28,6 +28,7 @@ RACES = {
     "wavegan": ("audio-waveform", "spoken-characters"),
     "hifi-gan": ("audio-vocoder", "spoken-characters"),
     "ctgan": ("tabular", "rand-health"),
+    "ctab-gan-plus": ("tabular", "rand-health"),
     "timegan": ("time-series", "fertility"),
     "mocogan": ("video", "moving-digits"),
     "ganomaly": ("anomaly-detection", "mnist-5k"),

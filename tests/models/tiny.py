@@ -64,6 +64,7 @@ OWN: dict[str, dict[str, Any]] = {
     "lama": {"batch_size": 4, "options": {"threads": 1, "blocks": 1}},
     "hifi-gan": {"batch_size": 2, "width": 2, "options": {"threads": 1, "judge_width": 1}},
     "ctgan": {"options": {"threads": 1, "pack": 2, "modes": 2}},
+    "ctab-gan-plus": {"options": {"threads": 1, "modes": 2}},
     "timegan": {"options": {"threads": 1, "layers": 1}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
