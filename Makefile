@@ -35,6 +35,9 @@ check: setup  ## format, lint, types, import laws, knowledge lint, audit
 bench: setup  ## speed of the advisor, the service and training against named peers
 	$(BIN)/python -m benchmarks
 
+load: setup  ## rates and latency of the service against a no-op, a thousand listeners, memory over 200,000 requests; 15 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks service endurance
+
 fuzz: setup  ## many examples of every API operation, good and bad; none may fail with 5xx or break the document
 	OMP_NUM_THREADS=1 FUZZ_EXAMPLES=200 $(BIN)/python -m pytest -p no:xdist --timeout=3000 tests/api/test_fuzz.py
 
@@ -48,4 +51,4 @@ docs: setup  ## the documentation as pages, in var/site
 lock: setup  ## write constraints.txt from .venv
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
-.PHONY: help setup run demo test check bench fuzz chaos docs lock
+.PHONY: help setup run demo test check bench load fuzz chaos docs lock

@@ -85,7 +85,8 @@ class Listeners:
     def _listening(self, validation_id: str, key_id: str | None) -> Iterator[Listener]:
         one = Listener(validation_id, key_id)
         self._all.add(one)
-        self._soon.set()
+        if validation_id not in self._logs:
+            self._soon.set()
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
