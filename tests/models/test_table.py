@@ -12,7 +12,7 @@ from PIL import Image
 from models.contract import Recipe
 from models.data import load
 from models.data.dataset import BadData
-from models.data.table import Table
+from models.data.table import Column, Table
 from models.metrics.pairs import PairOverlap
 from models.modes import Coding
 from models.networks import build
@@ -128,6 +128,21 @@ def test_a_baseline_keeps_columns_and_only_the_copula_what_goes_together(archite
     assert torch.allclose(made.median(0).values, torch.tensor([0.0, 1.0]), atol=0.15)
     together = float(torch.corrcoef(made.argsort(0).argsort(0).double().T)[0, 1])
     assert together > 0.95 if architecture == "gaussian-copula" else abs(together) < 0.1
+
+
+def test_smote_makes_rows_between_neighbours_with_the_category_that_most_of_them_have() -> None:
+    x = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+    rows = torch.cat((x, 10 * x.abs(), (x > 0).float(), (x * 20).round()), 1)
+    columns = (Column("x"), Column("y"), Column("sign", ("-", "+")), Column("n", whole=True))
+    baseline = build(tiny.recipe("smote"), dataclasses.replace(health(), columns=columns, fields={"row": rows}))
+    assert baseline.begin is not None
+    baseline.begin({"row": rows})
+    made = baseline.sample(baseline.networks, 700, torch.Generator().manual_seed(0), {})
+    assert made.shape == (700, 4) and float(torch.cdist(made[:, :2], rows[:, :2]).amin(1).median()) > 0
+    assert bool((made[:, 0] >= x.min()).all() and (made[:, 0] <= x.max()).all())
+    assert float((made[:, 1] - 10 * made[:, 0].abs()).abs().median()) < 0.01
+    assert float((made[:, 2] == (made[:, 0] > 0)).float().mean()) > 0.97
+    assert torch.equal(made[:, 3], made[:, 3].round())
 
 
 def test_the_published_generator_and_critic_have_their_sizes() -> None:
