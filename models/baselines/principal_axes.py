@@ -1,4 +1,4 @@
-"""The trivial baseline for anomalies: normal images along their 32 principal axes; what an image has beyond these is how odd it is.
+"""The trivial baseline for anomalies: normal images along their 16 principal axes; what an image has beyond these is how odd it is.
 A linear autoencoder, fitted to at most 2,000 normal images.
 """
 
@@ -13,7 +13,8 @@ from models.data.dataset import Dataset
 
 TASKS = ("anomaly-detection",)
 DEFAULTS = {"ema_half_life_kimg": 0.0}
-AXES = 32
+AXES = 16
+"""Few, since many rebuild anomalies too: of digits 0, 1, 4 and 8 at 16 px the mean area is 0.69 with 8, 0.71 with 16, 0.65 with 32."""
 MOST_SAMPLES = 2000
 
 
