@@ -51,6 +51,8 @@ RACES = {
     "stackgan": ("text-to-image", "captioned-digits"),
     "munit": ("unpaired-image-translation", "thin-thick-digits"),
     "rcgan": ("time-series", "fertility"),
+    "doppelganger": ("time-series", "fertility"),
+    "relgan": ("text", "sklearn-docs"),
     "gan": ("unconditional-image", "mnist-5k"),
     "dcgan": ("unconditional-image", "mnist-5k"),
     "lsgan": ("unconditional-image", "mnist-5k"),

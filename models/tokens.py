@@ -59,7 +59,7 @@ def said(tokens: Tensor) -> Tensor:
     return end.cumsum(1) - end.long() == 0
 
 
-def likelihood(generator: TokenLSTM, turn: Turn) -> Tensor:
+def likelihood(generator: nn.Module, turn: Turn) -> Tensor:
     """Mean negative log-likelihood of a word of the real sentences."""
     tokens = turn.real["tokens"]
     inside = said(tokens)

@@ -66,6 +66,7 @@ OWN: dict[str, dict[str, Any]] = {
     "ctgan": {"options": {"threads": 1, "pack": 2, "modes": 2}},
     "ctab-gan-plus": {"options": {"threads": 1, "modes": 2}},
     "timegan": {"options": {"threads": 1, "layers": 1}},
+    "relgan": {"options": {"threads": 1, "representations": 4}},
     "seqgan": {"options": {"threads": 1, "rollouts": 2}},
 }
 """What a network needs beside, to be small."""
