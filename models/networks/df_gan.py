@@ -5,6 +5,8 @@ perceptrons (deep fusion). Section 3.3: hinge losses on one output that sees ima
 count as generated with half the weight, and the slope at real images with their own caption is held down: k (|d/dx| + |d/ds|)^p with
 k 2, p 6. Section 4.1: Adam (0, 0.9), 1e-4 and 4e-4, batch 32, width 32, noise of 100. The paper's sentences come from a trained
 encoder, which no package ships: here the mean of word vectors, learnt within the game, one table for each side. Any power of two.
+Ours too is a batch normalisation before the last convolution: without it a small generator went dark on dark images within fifty
+steps, where the slope of tanh is 0.
 """
 
 from __future__ import annotations
@@ -82,14 +84,17 @@ class Generator(nn.Module):
         self.first = nn.Linear(recipe.latent_dim, wide[0] * 16)
         condition = recipe.latent_dim + size
         self.blocks = nn.ModuleList(FusionBlock(a, b, condition) for a, b in pairwise(wide))
-        self.last = nn.Conv2d(wide[-1], recipe.channels, 3, 1, 1)
+        self.last = nn.Sequential(
+            nn.BatchNorm2d(wide[-1]), nn.LeakyReLU(0.2), nn.Conv2d(wide[-1], recipe.channels, 3, 1, 1), nn.Tanh()
+        )
 
     def forward(self, latent: Tensor, sentence: Tensor) -> Tensor:
         condition = torch.cat((latent, sentence), 1)
         x = self.first(latent).view(len(latent), -1, 4, 4)
         for block in self.blocks:
             x = block(x, condition)
-        return torch.tanh(self.last(leaky_relu(x, 0.2)))
+        images: Tensor = self.last(x)
+        return images
 
 
 class HalvingBlock(nn.Module):

@@ -42,6 +42,7 @@ class Case:
     gflops: float | None = None
     dataset: str = ""
     tensorflow: bool = False
+    mindspore: bool = False
     evidence: str = "asked"
     source: str = ""
     config: str = ""
@@ -109,6 +110,7 @@ class Lexicon:
             gflops=_sum(row) or self.compute(row.architecture, variant, row.resolution),
             dataset=(row.dataset or "") if row.unit != "image" else "",
             tensorflow="tensorflow" in text,
+            mindspore="mindspore" in text,
             evidence=row.evidence or "issue-user",
             source=row.source,
             config=f"{row.config}/{row.dataset}",

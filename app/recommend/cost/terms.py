@@ -103,6 +103,8 @@ def time_terms(case: Case) -> list[Term]:
         ("several family", f, several),
         ("several starved", "", several * max(-batch, 0.0)),
         ("tensorflow", "", float(case.tensorflow)),
+        ("mindspore", a, float(case.mindspore)),
+        ("unnamed", "", _unnamed(case)),
         ("user", "", float(case.evidence == "issue-user")),
     ]
 
@@ -118,13 +120,13 @@ TIME = Prior(
         "mixed": 0.15, "mixed line": 0.078, "mixed architecture": 0.054, "tensor cores": 0.047,
         "fp32": 0.1, "bandwidth": 0.084, "bandwidth line": 0.051, "cpu": 0.21, "chip": 0.06, "chip unit": 0.05,
         "network": 0.011, "network chip": 0.071, "several": 0.053, "several family": 0.057, "several starved": 0.0075,
-        "tensorflow": 0.066, "user": 0.47,
+        "tensorflow": 0.066, "mindspore": 0.7, "unnamed": 0.5, "user": 0.6,
     },
     means={
         "resolution": math.log(2), "complexity": 0.45, "batch": -0.15, "mixed": -0.2, "tensor cores": -0.15,
         "fp32": -0.3, "bandwidth": -0.6, "cpu": 1.0, "tensorflow": 0.2,
     },
-    publication={"publication": 0.06, "architecture": 0.04, "resolution": 0.0095, "configuration": 0.0068},
+    publication={"publication": 0.12, "architecture": 0.08, "resolution": 0.0095, "configuration": 0.0068},
     noise={"official-table": 0.1, "official-text": 0.23, "paper": 0.15, "issue-reply": 1.4, "issue-user": 0.83, "asked": 0.2},
 )  # fmt: skip
 
@@ -185,6 +187,11 @@ def memory_rows(cases: list[Case], gigabytes: list[float]) -> Rows:
     return Rows(cases, y, memory_terms, MEMORY)
 
 
+def _unnamed(case: Case) -> float:
+    """1 where a published figure does not say on what GPU."""
+    return float(case.gpu is None and not case.cpu and case.evidence != "asked")
+
+
 def hours_terms(case: Case) -> list[Term]:
     """The effects on the GPU-hours of a whole training: how long those who publish a design train it, and on what."""
     r, line = case.octaves, case.line
@@ -200,7 +207,7 @@ def hours_terms(case: Case) -> list[Term]:
         ("fp32", "", fp32),
         ("bandwidth", "", band),
         ("cpu", "", float(case.cpu)),
-        ("unnamed", "", float(case.gpu is None and not case.cpu and case.evidence != "asked")),
+        ("unnamed", "", _unnamed(case)),
     ]
 
 
