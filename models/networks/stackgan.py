@@ -20,7 +20,7 @@ from models.contract import Recipe
 from models.data.captions import Captioned
 from models.data.dataset import BadData, Dataset
 from models.parts import dcgan_discriminator, dcgan_generator, doublings, normal_init, normal_latent
-from models.translation import Residual, option
+from models.translation import option
 from models.words import Words
 
 TASKS = ("text-to-image",)
@@ -54,6 +54,18 @@ class Sketch(nn.Module):
         sentence, divergence = self.condition(tokens, noise)
         images: Tensor = self.body(torch.cat((latent, sentence), 1))
         return images.float(), divergence
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions, batch-normalised, added to what comes in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        first = (nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.body = nn.Sequential(*first, nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.relu(x + self.body(x))
 
 
 class Refined(nn.Module):
