@@ -71,6 +71,8 @@ class Phase:
     moves: tuple[Move, ...]
     share: float = 1.0
     """Part of the budget, relative to the other phases."""
+    watched: bool = True
+    """Whether samples say how the game goes: not while parts are trained ahead that no sample shows yet."""
 
 
 class Sampler(Protocol):

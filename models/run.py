@@ -183,8 +183,9 @@ class Run:
             self.journal.write("health", step=self.game.step, **finding.event())
 
     def _look(self, shown: Tensor) -> None:
-        """The watch sees samples and figures; a baseline, which does not learn, is not watched."""
-        if not self.game.adversary.phases:
+        """The watch sees samples and figures; not those of a baseline, which does not learn, nor of a phase before any are meant."""
+        phases = self.game.adversary.phases
+        if not phases or not phases[self.game.phase].watched:
             return
         data, field, m = self.dataset, self.dataset.output, 256
         some = {name: data.cast(values[:m]) for name, values in data.fields.items() if len(values) == len(data.fields[field])}

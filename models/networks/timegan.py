@@ -136,8 +136,8 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
             "discriminator": Player(("discriminator",), adam(recipe.lr_d, recipe.beta1, recipe.beta2)),
         },
         phases=(
-            Phase("embedding", (Move("autoencoder", reconstruction),)),
-            Phase("supervised", (Move("supervised", supervised),)),
+            Phase("embedding", (Move("autoencoder", reconstruction),), watched=False),
+            Phase("supervised", (Move("supervised", supervised),), watched=False),
             Phase(
                 "joint",
                 (

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from models import train
 from models.contract import Recipe
 from models.data import load
 from models.data.dataset import BadData
@@ -114,3 +115,13 @@ def test_the_picture_shows_generated_series_beside_real_ones(tmp_path: Path) -> 
     data = tiny.data(SERIES)
     data.picture(data.fields["series"][:3], tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_what_is_trained_ahead_is_no_collapse(tmp_path: Path) -> None:
+    one = tiny.recipe("timegan", measure_every_kimg=0.05, width=4)
+    run = tiny.folder(tmp_path, one, steps=60, devices=1)
+    assert train.train(run) == 0
+    looked = [event.data for event in tiny.events(run) if event.type in ("samples", "health")]
+    joint = 16 * 40 / 1000  # two of three phases of sixty steps of sixteen
+    assert sum(event["kimg"] < joint for event in looked if "kimg" in event) > 6
+    assert [event for event in looked if event.get("code") == "mode_collapse" and event["step"] < 40] == []
