@@ -48,6 +48,7 @@ def plan(request: ValidationRequest, recommendation: Recommendation, team: str |
         raise Unprocessable(detail, [_problem("#/task/task", "not_trainable", detail, sorted(tasks()))])
     terms = tasks()[slug]
     data = dataset(request.dataset, slug, task.data, team)
+    _check_size(data, terms)
     chosen = _chosen(request, recommendation, slug)
     metric, direction, threshold = terms["metric"], terms["direction"], terms["threshold"]
     scaled: list[str] = []
@@ -83,6 +84,14 @@ def _check_budget(request: ValidationRequest) -> None:
     if request.budget.max_seconds > limit:
         detail = f"max_seconds is {request.budget.max_seconds:g}, the limit of this service is {limit:g}"
         raise Unprocessable(detail, [_problem("#/budget/max_seconds", "over_limit", detail, {"le": limit})])
+
+
+def _check_size(data: Mapping[str, Any], terms: Mapping[str, Any]) -> None:
+    least, found = terms.get("least"), data.get("samples")
+    if least and found is not None and found < least:
+        name = data.get("id") or data["slug"].rpartition("/")[2]
+        detail = f"{name} has {found:,} samples; {terms['metric']}, by which runs are judged, needs {least:,} at least"
+        raise Unprocessable(detail, [_problem("#/dataset", "too_few", detail, {"ge": least})])
 
 
 def _chosen(request: ValidationRequest, recommendation: Recommendation, task: str) -> dict[str, Candidate | None]:

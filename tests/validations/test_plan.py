@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.errors import UnknownSlug, Unprocessable
-from app.validations.known import trainable
+from app.validations.known import tasks, trainable
 from app.validations.plan import plan
 from app.validations.rungs import legs
 from models.contract import Recipe
+from models.metrics import METRICS
+from tests.conftest import forget_settings
 from tests.validations.samples import advise, candidate, recommendation, request
 
 
@@ -171,3 +174,22 @@ def test_an_image_network_may_state_its_width_on_a_cpu_and_long_clips_are_cut(fo
     made = planned(task=asked, dataset=str(folder / "clips"), architectures=["mocogan"], budget={"max_seconds": 60})
     assert {(run["recipe"]["length"], run["recipe"]["resolution"]) for run in made["runs"]} == {(16, 32)}
     assert any("length 300 -> 16" in line and "resolution 128 -> 32" in line for line in made["scaled"])
+
+
+def test_fewer_samples_than_the_metric_needs_are_refused_before_anything_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAN_ADVISOR_DATA_FOLDERS", str(tmp_path))
+    forget_settings()
+    few = {"task": "unconditional-image", "data": {"type": "image", "resolution": 8, "samples": 60}}
+    error = refused(task=few, dataset=str(tmp_path), architectures=["dcgan"]).errors[0]
+    assert (error.pointer, error.code, error.allowed) == ("#/dataset", "too_few", {"ge": 250})
+    enough = {**few, "data": {**few["data"], "samples": 250}}  # type: ignore[dict-item]
+    assert planned(task=enough, dataset=str(tmp_path), architectures=["dcgan"])["runs"]
+
+
+def test_the_least_of_a_task_is_that_of_its_metric() -> None:
+    for slug, terms in tasks().items():
+        if "least" in terms:
+            module = importlib.import_module(METRICS[terms["metric"]][0])
+            assert terms["least"] == module.LEAST, slug
