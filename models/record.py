@@ -27,6 +27,8 @@ class Record:
     health: list[dict[str, Any]] = field(default_factory=list)
     watch: dict[str, Any] = field(default_factory=dict)
     """State of models/health.py."""
+    unwatched: int = 0
+    """Measurements in `history` from before the watch began."""
     hopeless: bool = False
     pace: list[tuple[int, float]] = field(default_factory=list)
     """From which step on which part of the budget counted as spent, where time decided: what a replay by steps needs to know."""

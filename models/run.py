@@ -186,6 +186,7 @@ class Run:
         """The watch sees samples and figures; not those of a baseline, which does not learn, nor of a phase before any are meant."""
         phases = self.game.adversary.phases
         if not phases or not phases[self.game.phase].watched:
+            self.record.unwatched = len(self.record.history)
             return
         data, field, m = self.dataset, self.dataset.output, 256
         some = {name: data.cast(values[:m]) for name, values in data.fields.items() if len(values) == len(data.fields[field])}
@@ -200,7 +201,8 @@ class Run:
             judged = None if logits is None else (logits[0], logits[1], logits[2])
         real = data.cast(data.fields[field][: 4 * m])
         evidence = Evidence(fake, real, data.cast(data.reference[field][: 4 * m]) if held else None, self.recipe.augment, judged)
-        values = [row["value"] for row in self.record.history if "value" in row]
+        told = self.record.history[:1] + self.record.history[max(1, self.record.unwatched) :]
+        values = [row["value"] for row in told if "value" in row]
         with self._watch() as watch:
             self._tell(*watch.samples(evidence, self.fraction))
             if self.metric and values:

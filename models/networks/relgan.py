@@ -3,7 +3,7 @@ reaches the generator.
 
 Section 3.1: a relational memory writes the next word: heads of attention from the memory to itself and the last word, a gate of what
 is kept (one slot, two heads; 256 each, here the width). 3.2: words are Gumbel-softmax draws whose inverse temperature grows from 1 to
-`options.temperature` (100) as a power of the share of the budget. 3.3: the discriminator embeds a sentence 64 times
+`options.temperature` (100) as a power of the share of the phase. 3.3: the discriminator embeds a sentence 64 times
 (`options.representations`), each through the same convolutions of 2 to 5 words, and the losses (relativistic, logistic) are means over
 them. Batch 64, likelihood first at 1e-2, then Adam 1e-4 and five updates of the discriminator to one. Half of the budget each.
 """
@@ -144,7 +144,8 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
     def fakes(turn: Turn) -> Tensor:
         def make() -> Tensor:
             with torch.set_grad_enabled("generator" in turn.due):
-                return generator.soft(len(turn.real["tokens"]), length, sharpest**turn.fraction)
+                done = max(0.0, 2 * turn.fraction - 1)  # of the adversarial half
+                return generator.soft(len(turn.real["tokens"]), length, sharpest**done)
 
         made: Tensor = turn.once("fakes", make)
         return made

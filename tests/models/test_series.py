@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from models import train
-from models.contract import Recipe
+from models.contract import Recipe, RunBudget
 from models.data import load
 from models.data.dataset import BadData
 from models.data.series import Series
+from models.journal import Journal
 from models.metrics.series import Discriminative, Predictive
+from models.run import Run
 from tests.models import tiny
 
 SERIES = Recipe(architecture="", task="time-series", dataset="el-nino", length=8)
@@ -125,3 +127,19 @@ def test_what_is_trained_ahead_is_no_collapse(tmp_path: Path) -> None:
     joint = 16 * 40 / 1000  # two of three phases of sixty steps of sixteen
     assert sum(event["kimg"] < joint for event in looked if "kimg" in event) > 6
     assert [event for event in looked if event.get("code") == "mode_collapse" and event["step"] < 40] == []
+
+
+def test_figures_from_before_the_watch_began_make_no_run_hopeless(tmp_path: Path) -> None:
+    one = tiny.recipe("timegan", metric="discriminative_trees", metric_samples=100, width=4)
+    run = Run(tmp_path, one, RunBudget(steps=30), Journal(tmp_path), lambda: False)
+    shown = next(run.game.samples(16, 0))
+    worse = {"step": 1, "kimg": 0.1, "value": 0.5}
+    run.record.history = [{**worse, "value": 0.4}, *[worse] * 5]
+    run._look(shown)
+    run.game.phase, run.game.step = 2, 25
+    run.record.history.append(worse)
+    run._look(shown)
+    assert "worse_than_untrained" not in [event["code"] for event in run.record.health] and not run.record.hopeless
+    run.record.history += [worse] * 5
+    run._look(shown)
+    assert run.record.hopeless
