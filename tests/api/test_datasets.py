@@ -29,15 +29,15 @@ def photos(count: int = 12) -> bytes:
 
 
 def test_a_whole_upload_is_fingerprinted_and_fills_a_task(client: TestClient) -> None:
-    made = client.put("/v1/datasets?filename=my%20photos.zip", content=photos(), headers={"Content-Type": "application/zip"})
+    made = client.put("/v1/datasets?filename=my%20photos.zip", content=photos(250), headers={"Content-Type": "application/zip"})
     assert made.status_code == 201, made.text
     body = made.json()
     assert made.headers["location"] == f"/v1/datasets/{body['id']}"
     assert (body["status"], body["filename"]) == ("ready", "my_photos.zip")
-    assert body["fingerprint"]["task"]["data"]["samples"] == 12
+    assert body["fingerprint"]["task"]["data"]["samples"] == 250
     asked = {"data": {"type": "image", "dataset_id": body["id"]}}
     task = client.post("/v1/recommendations", json=asked).json()["task"]
-    assert (task["data"]["samples"], task["data"]["resolution"], task["data"]["channels"]) == (12, 32, 3)
+    assert (task["data"]["samples"], task["data"]["resolution"], task["data"]["channels"]) == (250, 32, 3)
     plan = {
         "task": asked["data"] and {**asked, "task": "unconditional-image"},
         "dataset": body["id"],
