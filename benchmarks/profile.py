@@ -29,7 +29,7 @@ from models.game import Game
 from models.hardware import settle
 from models.networks import build
 from models.profile import profile
-from models.profiles import PLAYED, few, networks, recipes, row
+from models.profiles import few, networks, recipes, row
 
 STEPS, THREADS = 5, 1
 MOST_SECONDS = 10.0
@@ -89,7 +89,7 @@ def case(recipe: Recipe) -> Step | None:
     """Traces, then plays and measures."""
     settle(0, THREADS)
     data = few(recipe)
-    body = {name: value for name, value in row(profile(recipe, data, fake=recipe.resolution > PLAYED)).items() if value != ""}
+    body = {name: value for name, value in row(profile(recipe, data)).items() if value != ""}
     known = Row(id="", recipe="published", network_sha256="0", **body)
     speeds = [(matmul(), copy())]
     if predicted(known, *speeds[0])[0] > MOST_SECONDS:
