@@ -50,9 +50,9 @@ _ASKED = sa.select(sa.literal(1)).where(
 
 def keep(answer: Recommendation, body: str, team: str | None = None) -> bool:
     """Stores an answer, whose JSON is `body`, for a team; False when it was given before. Equal questions share a row, unseen."""
-    asked = (team or "", answer.id)
+    asked = team or "", answer.id
     with db.engine().connect() as connection:  # once for every new question: a session would take longer than the statement
-        if connection.execute(_ASKED, dict(zip(("team", "recommendation_id"), asked, strict=True))).first() is not None:
+        if connection.execute(_ASKED, {"team": asked[0], "recommendation_id": asked[1]}).first() is not None:
             return False
     return WRITER.add(asked, {"id": answer.id, "knowledge_sha256": answer.knowledge.sha256, "body": body})
 

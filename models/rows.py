@@ -50,17 +50,19 @@ def game(
     *,
     pack: int = 1,
     more: Callable[[Tensor, Tensor], Tensor] | None = None,
+    coded: Tensor | None = None,
     first: tuple[Move, ...] = (),
     networks: Mapping[str, nn.Module] | None = None,
     movers: Mapping[str, Player] | None = None,
 ) -> Adversary:
     """Wasserstein losses with a gradient penalty; rows are judged `pack` at a time, with their conditions.
 
-    `more(soft, true)` is added to the generator's loss: generated and real rows as they are coded. `first` are moves of further
-    players before those of the two; they find coded real rows under `turn.once("asked", ...)`, see `asked`.
+    `more(soft, true)` is added to the generator's loss: generated and real rows as they are coded. `coded` are the
+    training rows as the generator's coding has them, where the caller needed them too. `first` are moves of further players
+    before those of the two.
     """
     rows, coding = data.fields["row"], generator.coding
-    coded = coding.encode(rows)  # stays here: a checkpoint holds no rows of the user
+    coded = coding.encode(rows) if coded is None else coded  # stays here: a checkpoint holds no rows of the user
     having = coding.having(rows) if coding.conditions else None
     used = recipe.batch_size // pack * pack
 

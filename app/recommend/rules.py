@@ -119,10 +119,6 @@ class Compiled:
         for test in self.task_tests:
             if not test(facts):
                 return False
-        return self.mask(facts)
-
-    def mask(self, facts: Facts) -> Mask | bool:
-        """The same where the tests of the task alone hold."""
         mask: Mask | bool = True if self.fixed is None else self.fixed
         for both in self.mixed:
             mask = mask & both(facts)
@@ -272,14 +268,7 @@ class Rules:
 
 def fired(compiled: Sequence[Compiled], facts: Facts) -> Fired:
     """Those of the rules that fire, with the architectures they fire on, of which there may be none."""
-    found: Fired = []
-    for one in compiled:
-        for test in one.task_tests:
-            if not test(facts):
-                break
-        else:
-            found.append((one.rule, one.mask(facts)))
-    return found
+    return [(one.rule, mask) for one in compiled if (mask := one.fires(facts)) is not False]
 
 
 def holds(test: Any, value: Any, facts: Facts) -> bool:

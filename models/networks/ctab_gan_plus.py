@@ -9,7 +9,6 @@ Wasserstein losses, penalty 10, five critic updates, Adam 2e-4 (0.5, 0.9), batch
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -149,15 +148,15 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
         return information if helper is None else information + helper.missed(fake[:, : coding.size])
 
     if helper is None:
-        return game(recipe, data, generator, critic, more=more)
-    decayed = partial(adam, recipe.lr_d, recipe.beta1, recipe.beta2)
+        return game(recipe, data, generator, critic, more=more, coded=coded)
     return game(
         recipe,
         data,
         generator,
         critic,
         more=more,
+        coded=coded,
         first=(Move("helper", predict),),
         networks={"helper": helper},
-        movers={"helper": Player(("helper",), decayed())},
+        movers={"helper": Player(("helper",), adam(recipe.lr_d, recipe.beta1, recipe.beta2))},
     )
