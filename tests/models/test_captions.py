@@ -1,8 +1,9 @@
-"""Captions from packages and from the user's own files, the figure that sees them, and GAN-INT-CLS."""
+"""Captions from packages and from the user's own files, the figure that sees them, and the networks that are told them."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from models.contract import Recipe
 from models.data import load
 from models.data.captions import Captioned
 from models.data.dataset import BadData
-from models.networks.gan_int_cls import Discriminator
+from models.networks import df_gan, gan_int_cls, stackgan
+from models.words import Judge, mismatched
 from tests.models import tiny
 
 CPU = torch.device("cpu")
@@ -102,14 +104,59 @@ def test_gan_int_cls_takes_other_sizes(resolution: int, channels: int) -> None:
     assert samples.abs().max() <= 1
 
 
-def test_the_discriminator_sees_image_and_sentence() -> None:
+JUDGES: dict[str, Callable[[], Judge]] = {
+    "gan-int-cls": lambda: gan_int_cls.discriminator(tiny.recipe("gan-int-cls"), 5, 8),
+    "df-gan": lambda: df_gan.discriminator(tiny.recipe("df-gan"), 5, 8),
+    "stackgan": lambda: stackgan.discriminator(tiny.recipe("stackgan"), 8, 5, 8),
+}
+
+
+@pytest.mark.parametrize("architecture", JUDGES)
+def test_the_discriminator_sees_image_and_sentence(architecture: str) -> None:
     torch.manual_seed(0)
-    judge = Discriminator(tiny.recipe("gan-int-cls"), 5, 8)
-    image, sentence = torch.randn(1, 1, 8, 8), torch.randn(1, 8)
+    judge = JUDGES[architecture]()
+    image, sentence = torch.randn(2, 1, 8, 8), torch.randn(2, 8)
     logit = judge(image, sentence)
-    assert logit.shape == (1, 1)
-    assert not torch.equal(logit, judge(image, sentence + 1))
-    assert not torch.equal(logit, judge(image + 1, sentence))
+    assert logit.shape == (2, 1)
+    other = torch.tensor([[1.0], [2.0]])
+    assert not torch.equal(logit, judge(image, sentence + other))
+    assert not torch.equal(logit, judge(image + other[..., None, None], sentence))
+
+
+def test_a_caption_that_its_neighbour_shares_is_not_held_against_an_image() -> None:
+    torch.manual_seed(0)
+    judge = JUDGES["df-gan"]()
+    features, sentence = judge.body(torch.randn(3, 1, 8, 8)), torch.randn(3, 8)
+    same = torch.tensor([[1, 2], [1, 2], [1, 2]])
+    assert mismatched(judge, features, sentence, same, torch.exp) == 0
+    other = torch.tensor([[1, 2], [1, 2], [3, 0]])  # the first and the last have another beside them
+    expected = judge.judged(features, sentence.roll(1, 0)).exp()[[0, 2]].sum() / 3
+    assert torch.allclose(mismatched(judge, features, sentence, other, torch.exp), expected)
+
+
+def test_the_published_setting_has_the_parameters_of_the_authors_code() -> None:
+    """Counted in github:tobran/DF-GAN@78f14fd, github:hanzhanggit/StackGAN-Pytorch@e72ef88 (COCO) and github:reedscot/icml2016@db3f0c6
+    at 256, 256 and 64 px, without what comes before the sentence: their encoders are not ours."""
+
+    def count(network: torch.nn.Module) -> int:
+        return sum(p.numel() for name, p in network.named_parameters() if not name.startswith(("words", "condition")))
+
+    def size(resolution: int, width: int) -> Recipe:
+        return Recipe(architecture="", dataset="", resolution=resolution, channels=3, latent_dim=100, width=width)
+
+    with torch.device("meta"):
+        fused, stacked, first = size(256, 32), size(256, 96), size(64, 64)
+        found = {
+            df_gan.Generator(fused, 2, 256): 9_744_131,
+            df_gan.discriminator(fused, 2, 256): 6_619_206 + 295_936,
+            stackgan.Sketch(stacked, 64, 2, 128): 19_758_432,
+            stackgan.Refined(stacked, 64, 2, 128, 4): 58_107_888,
+            stackgan.discriminator(stacked, 64, 2, 128): 6_200_448 + 6_206_977,
+            stackgan.discriminator(stacked, 256, 2, 128): 153_670_272 + 6_206_977,
+            gan_int_cls.Generator(first, 2, 128): 18_778_499,
+            gan_int_cls.discriminator(first, 2, 128): 3_900_865,
+        }
+    assert [count(network) for network in found] == pytest.approx(list(found.values()), rel=1e-3)
 
 
 def test_a_bold_caption_gives_more_ink_than_a_thin_one() -> None:
