@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,12 @@ class Rival:
     def share(self) -> float:
         """Of the yardsticks won, as if one more were won and one more lost: few say less than many."""
         return (self.wins + 1) / (self.met + 2)
+
+    @cached_property
+    def advice(self) -> Advice:
+        """What an answer says of it."""
+        text = f"{self.name} is not a GAN and beats every GAN it is measured with on {self.wins} of {self.met} yardsticks."
+        return Advice(rule_id=None, benchmark_ids=self.figures, text=text, source=self.source)
 
 
 def rivals_of(figures: Figures, architectures: Sequence[Architecture]) -> dict[TaskSlug, tuple[Rival, ...]]:
@@ -71,9 +78,4 @@ def advice_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Advice,
         for rule, mask in advisor.rules.firing("advise", facts)
         if mask is True or bool((mask & left).any())
     ]
-    return (*out, *map(advice_on, advisor.rivals.get(facts["task.task"], ())))
-
-
-def advice_on(rival: Rival) -> Advice:
-    text = f"{rival.name} is not a GAN and beats every GAN it is measured with on {rival.wins} of {rival.met} yardsticks."
-    return Advice(rule_id=None, benchmark_ids=rival.figures, text=text, source=rival.source)
+    return (*out, *(rival.advice for rival in advisor.rivals.get(facts["task.task"], ())))

@@ -62,6 +62,8 @@ class Advisor:
         default_factory=lambda: Memo(2_000), compare=False, repr=False
     )
     """What rules excluded before, by rule, architectures and the values of those paths."""
+    sentences: Memo[tuple[object, ...], Reason] = field(default_factory=lambda: Memo(10_000), compare=False, repr=False)
+    """Why rules changed scores before, by rule, architecture and the values of those paths."""
     drafts: Memo[tuple[object, ...], Draft] = field(default_factory=lambda: Memo(2_000), compare=False, repr=False)
     """What paper and rules set in recipes before, by architecture and rules."""
 
@@ -105,6 +107,7 @@ def under(advisor: Advisor, knowledge: Knowledge) -> Advisor:
         settings={rule.id: setting_of(rule) for rule in knowledge.rules if rule.then.set is not None},
         words={rule.id: paths_of(rule.text) for rule in knowledge.rules},
         sayings=Memo(advisor.sayings.most),
+        sentences=Memo(advisor.sentences.most),
         drafts=Memo(advisor.drafts.most),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,13 +31,20 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
     if standing is None or not ranking.order:
         return ()
     place = standing.task.place(facts)
-    fired = advisor.rules.firing("set", facts)
+    setting = advisor.rules.firing("set", facts)
+    same = tuple(rule.id for rule, _ in setting if rule.id not in advisor.rules.moving)
+    moving = [(rule.id, mask) for rule, mask in setting if rule.id in advisor.rules.moving]
     costs = ranking.spent
     room = task.budget.memory_gb or (costs.gpu.memory_gb if costs.gpu else None)
     out = []
     for number, index in enumerate(ranking.order[: task.top_k], start=1):
         architecture = advisor.architectures[index]
-        recipe = recipe_of(_draft(index, fired, advisor), facts, room, math.exp(costs.log_gb[index]))
+        recipe = recipe_of(
+            _draft(index, setting, (*same, *(i for i, m in moving if touches(m, index))), advisor),
+            facts,
+            room,
+            math.exp(costs.log_gb[index]),
+        )
         batch = recipe.get("images_per_pass") or recipe.get("batch_size")
         images = batch.value if batch is not None and isinstance(batch.value, int) else _BATCH
         out.append(
@@ -56,14 +64,13 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
     return tuple(out)
 
 
-def _draft(index: int, setting: Fired, advisor: Advisor) -> Draft:
-    """What the paper and the rules that fire set; kept for the next answer, by what can differ in it."""
-    key = (index, *(rule.id for rule, mask in setting if rule.id not in advisor.rules.moving or touches(mask, index)))
+def _draft(index: int, setting: Fired, rules: tuple[str, ...], advisor: Advisor) -> Draft:
+    """What the paper and the rules that fire set; kept for the next answer, by the design and the rules that can differ."""
 
     def make() -> Draft:
         return draft_of(advisor.recipes[index], [advisor.settings[rule.id] for rule, mask in setting if touches(mask, index)])
 
-    return advisor.drafts.of(key, make)
+    return advisor.drafts.of((index, *rules), make)
 
 
 def reasons_of(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Reason, ...]:
@@ -72,18 +79,23 @@ def reasons_of(index: int, facts: Facts, ranking: Ranking, advisor: Advisor) -> 
     cited = {reason.benchmark_id for reason in reasons}
     own = advisor.measured.get((facts["task.task"], advisor.architectures[index].slug), ()) if advisor.measured else ()
     reasons += [reason for reason in own if reason.benchmark_id not in cited]
-    for rule, mask in ranking.scoring:
-        if touches(mask, index):
-            reasons.append(
-                Reason(
-                    rule_id=rule.id,
-                    benchmark_id=None,
-                    effect=rule.then.score if rule.then.score is not None else rule.then.stability,
-                    text=told(rule, index, facts, advisor),
-                    source=rule.sources[0],
-                )
-            )
+    reasons += [_reason(rule, index, facts, advisor) for rule, mask in ranking.scoring if touches(mask, index)]
     return tuple(reasons)
+
+
+def _reason(rule: Rule, index: int, facts: Facts, advisor: Advisor) -> Reason:
+    """Why one rule changed the score of an architecture; kept for the next answer, by what it speaks of."""
+
+    def make() -> Reason:
+        return Reason(
+            rule_id=rule.id,
+            benchmark_id=None,
+            effect=rule.then.score if rule.then.score is not None else rule.then.stability,
+            text=told(rule, index, facts, advisor),
+            source=rule.sources[0],
+        )
+
+    return advisor.sentences.of((rule.id, index, *_spoken_of(rule, facts, advisor)), make)
 
 
 def excluded_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Excluded, ...]:
@@ -99,9 +111,14 @@ def excluded_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Exclu
 
 def _excluded(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Excluded, ...]:
     """What one rule excludes; kept for the next answer, since on one task the same rules say the same of the same designs."""
-    values = (facts.get(path) for path in advisor.words[rule.id])
-    key = (rule.id, hit.tobytes(), *(v.tobytes() if isinstance(v, np.ndarray) else v for v in values))
+    key = (rule.id, hit.tobytes(), *_spoken_of(rule, facts, advisor))
     return advisor.sayings.of(key, lambda: _said_of(rule, hit, facts, advisor))
+
+
+def _spoken_of(rule: Rule, facts: Facts, advisor: Advisor) -> Iterator[Hashable]:
+    """The values of the task that the text of a rule speaks of."""
+    values = (facts.get(path) for path in advisor.words[rule.id])
+    return (value.tobytes() if isinstance(value, np.ndarray) else value for value in values)
 
 
 def _said_of(rule: Rule, hit: Mask, facts: Facts, advisor: Advisor) -> tuple[Excluded, ...]:

@@ -8,7 +8,6 @@ from app.recommend.rules import Facts, Rules, facts_of, fill
 from app.vocabulary import Assumption, Knowledge, Recommendation, Rule, Task
 
 _NO_FIELD = object()
-_PARTS = ("data", "budget", "constraints", "priorities")
 
 
 class TaskError(ValueError):
@@ -63,10 +62,13 @@ def complete(facts: Facts, rules: Rules) -> dict[str, tuple[Any, Rule]]:
 
 def _filled(task: Task, values: dict[str, Any]) -> Task:
     """The task with values put in, checked as if the user had given them."""
-    body: dict[str, Any] = {"task": task.task} | {part: dict(getattr(task, part)) for part in _PARTS} | {"top_k": task.top_k}
+    body = dict(task.__dict__)
     for pointer, value in values.items():
-        *parents, name = pointer.strip("/").split("/")
-        (body[parents[0]] if parents else body)[name] = value
+        part, _, name = pointer.strip("/").partition("/")
+        if not name:
+            body[part] = value
+        else:
+            body[part] = (dict(body[part]) if body[part] is getattr(task, part) else body[part]) | {name: value}
     return Task.model_validate(body)
 
 

@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from app.recommend.rules import Facts
@@ -156,5 +157,6 @@ def _derive(recipe: dict[str, RecipeValue], names: dict[str, Any], formulas: Seq
         names[name] = result
 
 
-def _value(value: Any, origin: str, source: str) -> RecipeValue:
+@lru_cache(10_000, typed=True)
+def _value(value: float, origin: str, source: str) -> RecipeValue:
     return RecipeValue(value=value, origin=origin, source=source)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from app.recommend.advice import advice_on
 from app.recommend.answer import flip_of, reasons_of, told, touches
 from app.recommend.behind import hours_behind, stability_behind
 from app.recommend.describe import describe
@@ -66,7 +65,7 @@ def why_not(answer_id: str, task: Task, slug: str, advisor: Advisor) -> WhyNot:
         parts=_parts(index, first, facts, ranking, advisor) if behind and first is not None else (),
         flip=flip,
     )
-    rivals = tuple(advice_on(rival) for rival in advisor.rivals.get(facts["task.task"], ()) if rival.name == it.name)
+    rivals = tuple(rival.advice for rival in advisor.rivals.get(facts["task.task"], ()) if rival.name == it.name)
     return found.model_copy(update={"sentences": (*_sentences(found, it, ranking, advisor), *rivals)})
 
 

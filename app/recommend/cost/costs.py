@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -131,13 +131,14 @@ def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Co
 def estimate(costs: Costs, all_spent: Spent, index: int, budget: Limits, images: int) -> CostEstimate:
     """The cost of training one architecture with so many images in a pass, as 80 % intervals; null where unknown."""
     gpu = all_spent.gpu
-    hours = _interval(float(all_spent.log_hours[index]), float(all_spent.hours_sd[index]))
+    taken = float(all_spent.log_hours[index]), float(all_spent.hours_sd[index])
+    hours = _interval(*taken)
     memory = _interval(float(all_spent.log_gb[index]) + math.log(images), float(all_spent.gb_sd[index]), FIXED_GB, 1e9)
-    usd = _scaled(hours, gpu.usd_per_hour) if gpu and gpu.usd_per_hour else _UNKNOWN
+    usd = _interval(*taken, 0.0, gpu.usd_per_hour) if gpu and gpu.usd_per_hour else _UNKNOWN
     return CostEstimate(
         gpu=gpu.name if gpu else _REFERENCE,
         peak_memory_bytes=memory,
-        train_seconds=_scaled(hours, 3600.0 / (budget.gpus or 1)),
+        train_seconds=_interval(*taken, 0.0, 3600.0 / (budget.gpus or 1)),
         gpu_hours=hours,
         usd=usd,
         fits=_fits(hours, memory, usd, budget, gpu),
@@ -160,14 +161,10 @@ def _fits(hours: Interval, memory: Interval, usd: Interval, budget: Limits, gpu:
     return False if False in answers else None if None in answers else True
 
 
+@lru_cache(10_000)
 def _interval(mean: float, sd: float, shift: float = 0.0, unit: float = 1.0) -> Interval:
+    """The 80 % interval of a figure from its log and the standard deviation of that."""
     if not math.isfinite(mean):
         return _UNKNOWN
     low, expected, high = ((math.exp(mean + z * sd) + shift) * unit for z in (-Z80, 0.0, Z80))
     return Interval(low=low, expected=expected, high=high)
-
-
-def _scaled(interval: Interval, factor: float) -> Interval:
-    if interval.expected is None or interval.low is None or interval.high is None:
-        return _UNKNOWN
-    return Interval(low=interval.low * factor, expected=interval.expected * factor, high=interval.high * factor)
