@@ -14,7 +14,7 @@ ENV GAN_ADVISOR_DATA_DIR=/var/lib/gan-advisor PATH=/opt/venv/bin:$PATH
 RUN python -m venv /opt/venv
 
 FROM base AS service
-RUN pip install -c constraints.txt -e .
+RUN pip install -c constraints.txt -e '.[otel]'
 USER advisor
 EXPOSE 8000
 HEALTHCHECK --interval=30s CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz')"
@@ -23,7 +23,7 @@ CMD ["gan-advisor", "serve", "--host", "0.0.0.0", "--no-worker"]
 FROM base AS worker
 ARG TORCH_INDEX=
 RUN if [ -n "$TORCH_INDEX" ]; then pip install -c constraints.txt --index-url "$TORCH_INDEX" torch; fi \
- && pip install -c constraints.txt -e '.[train]'
+ && pip install -c constraints.txt -e '.[train,otel]'
 USER advisor
 CMD ["gan-advisor", "worker"]
 

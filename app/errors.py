@@ -10,6 +10,7 @@ AdvisorError                 500  internal
 |- Forbidden                 403  forbidden, names the scope that is missing
 |- NotFound                  404  not_found
 |- Conflict                  409  conflict
+|- Gone                      410  gone
 |- Changed                   412  precondition_failed
 |- TooLarge                  413  too_large
 |- UnsupportedMedia          415  unsupported_media_type
@@ -113,6 +114,12 @@ class NotFound(AdvisorError):
 
 class Conflict(AdvisorError):
     status, code, title = 409, "conflict", "The state of the resource does not allow this"
+
+
+class Gone(AdvisorError):
+    """It was deleted when its retention ended."""
+
+    status, code, title = 410, "gone", "It is here no longer"
 
 
 class Changed(AdvisorError):

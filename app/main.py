@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
-from app import policies
+from app import policies, tracing
 from app.access import Access, require_keys
 from app.answers import WRITER
 from app.api import (
@@ -42,7 +42,7 @@ from app.knowledge.sync import require
 from app.mcp import endpoint
 from app.measured import Advisors
 from app.recommend import fit
-from app.settings import settings
+from app.settings import otlp_endpoint, settings
 from app.validations.listeners import Listeners
 from app.webhooks.courier import Courier
 
@@ -56,6 +56,7 @@ PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Loads the knowledge; refuses to serve a database that holds another one, and to let others in without keys."""
+    tracing.start()
     shipped = load()
     require(shipped)
     require_keys(settings().host)
@@ -69,6 +70,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         courier.stop()
         WRITER.stop()
+        tracing.stop()
 
 
 def create_app() -> FastAPI:
@@ -107,6 +109,9 @@ def create_app() -> FastAPI:
     pages.install(app)
     endpoint.install(app)
     app.state.access, app.state.listeners = Access(), Listeners()
+    traced = otlp_endpoint() is not None
+    if traced:
+        app.add_middleware(tracing.Advised)
     app.add_middleware(Idempotency, max_body_bytes=settings().max_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5, exclude_content_types=PACKED)
     app.add_middleware(Kept)
@@ -115,5 +120,7 @@ def create_app() -> FastAPI:
     app.state.figures = observe.Figures()
     app.add_middleware(observe.Observed, figures=app.state.figures)
     app.add_middleware(Edge, max_body_bytes=settings().max_body_bytes)
+    if traced:
+        app.add_middleware(tracing.Traced)
     app.add_middleware(Cors, origins=settings().cors_origins)
     return app

@@ -84,6 +84,13 @@ def child_environment(**values: str) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k in kept or k.startswith(kinds)} | values
 
 
+def otlp_endpoint() -> str | None:
+    """Where traces go, by the variables that OpenTelemetry's own SDK reads; None where nothing is traced."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
+        return None
+    return os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None
+
+
 def github_file(name: str) -> Path | None:
     """Where a step of a GitHub workflow leaves its OUTPUT or STEP_SUMMARY; None elsewhere."""
     found = os.environ.get(f"GITHUB_{name}")

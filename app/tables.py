@@ -248,10 +248,21 @@ class ValidationRow(Table):
     needs_devices: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
     """What its runs may take, for those who wait behind it."""
+    traceparent: Mapped[str | None] = mapped_column(String(64))
+    """The span that asked for it, where that was traced."""
     __table_args__ = (
         Index("validations_by_time", "created_at", "id"),
         Index("validations_in_line", "outcome", "priority", "created_at", "id"),
     )
+
+
+class ForgottenRow(Table):
+    """A validation that was deleted when its retention ended: those who may know of it read 410 instead of 404."""
+
+    __tablename__ = "forgotten_validations"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    team: Mapped[str | None] = mapped_column(String(64))
+    forgotten_at: Mapped[float] = mapped_column(Float, index=True)
 
 
 class EventRow(Table):

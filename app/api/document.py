@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app import errors
 from app.access import needed
+from app.api.door import STREAM
 from app.api.problems import MEDIA_TYPE
 from app.errors import AdvisorError, Problem
 from app.vocabulary import WebhookEvent
@@ -27,6 +28,20 @@ KEY = {
     "required": False,
     "description": "Same key, same body: the first answer again, for at least 24 hours, with `Idempotent-Replayed: true`.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+}
+SECURITY = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "ga_<id>_<secret>",
+        "description": "A key; each operation names the scope that it must have. None is needed where none was ever made.",
+    },
+    "stream_token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": STREAM,
+        "description": "Of POST /v1/stream-tokens, for one minute: an event stream in a browser can send no header.",
+    },
 }
 HEADERS = {
     "X-Request-Id": "The id of this request: yours, or one made here.",
@@ -76,7 +91,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = own
     components["headers"] = {name: _header(name) for name in HEADERS}
     components["parameters"] = {"IdempotencyKey": KEY}
-    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "ga_<id>_<secret>"}}
+    components["securitySchemes"] = SECURITY
     used: set[int] = set()
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
@@ -103,8 +118,11 @@ def _complete(method: str, path: str, operation: dict[str, Any]) -> set[int]:
         response.setdefault("headers", {})["X-Request-Id"] = {"$ref": "#/components/headers/X-Request-Id"}
     for status in sorted(statuses):
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
-    if needed(method.upper(), path) is not None:
-        operation["security"] = [{"key": []}, {}]  # without a key where none was ever made
+    if (scope := needed(method.upper(), path)) is not None:
+        ways: list[dict[str, list[str]]] = [{"key": [str(scope)]}, {}]  # without a key where none was ever made
+        if "text/event-stream" in responses.get("200", {}).get("content", {}):
+            ways.insert(1, {"stream_token": []})
+        operation["security"] = ways
     return statuses
 
 
@@ -114,6 +132,8 @@ def _refusals(method: str, path: str, operation: dict[str, Any]) -> set[int]:
         found |= {401, 403}
     if "{" in path:
         found.add(404)
+    if path.startswith("/v1/validations/{"):
+        found.add(410)
     if method in WITH_BODY:
         found |= {400, 409, 413, 415}
     if method == "delete":

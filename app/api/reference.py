@@ -60,7 +60,9 @@ def _operation(method: str, path: str, operation: Json, components: Json) -> Ite
     refusals = sorted(status for status in operation["responses"] if status[0] in "45")
     answers = [(status, r) for status, r in sorted(operation["responses"].items()) if status not in refusals]
     yield from _table(("status", "answer", ""), [(s, _answer(r), _said(r)) for s, r in answers])
-    yield f"Refusals: {', '.join(refusals)}.\n"
+    scopes = [scope for way in operation.get("security", ()) for scope in way.get("key", ())]
+    takes = f"Takes a key with the scope `{scopes[0]}`" if scopes else "Answered without a key"
+    yield f"{takes}. Refusals: {', '.join(refusals)}.\n"
 
 
 def _parameter(given: Json, components: Json) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 
 from app import db
-from app.errors import Conflict, NotFound
+from app.errors import Conflict
 from app.settings import settings
 from app.validations import engine, record
+from app.validations.store import missing
 
 
 def delete(validation_id: str, team: str | None = None) -> None:
@@ -15,7 +16,7 @@ def delete(validation_id: str, team: str | None = None) -> None:
     with db.transaction() as session:
         row = record.lock(session, validation_id)
         if row is None or row.team != team:
-            raise NotFound(f"no validation has the id {validation_id!r}")
+            raise missing(session, validation_id, team)
         if row.outcome is None:
             raise Conflict("the validation has not ended; cancel it first")
         session.delete(row)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from app import tracing
 from app.settings import settings
 from app.tables import LedgerRow, Measurement
 from app.validations import ledger, record
@@ -133,7 +134,15 @@ class Race:
                 return report
             budget = contract.RunBudget(**run["budget"], share=leg.end, devices=self._devices)
             roomy(lambda: contract.write_recipe(run_dir, recipe, budget))  # noqa: B023  called at once
-            code, child = self._train(run_dir, tail)
+            about = {
+                "gan_advisor.run": run["name"],
+                "gan_advisor.architecture": run["architecture"],
+                "gan_advisor.share": leg.end,
+            }
+            with tracing.span("train", **about) as seen:
+                code, child = self._train(run_dir, tail)
+                if seen is not None:
+                    seen.set_attribute("process.exit.code", code)
             if code == contract.EXIT_DIVERGED:
                 return None
             if code not in (contract.EXIT_OK, *PASSING) or start + 1 == STARTS:

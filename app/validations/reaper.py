@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app import db
 from app.settings import settings
-from app.tables import ValidationRow, WorkerRow
+from app.tables import ForgottenRow, ValidationRow, WorkerRow
 from app.validations import engine, record
 from app.validations.lease import vanished
 from app.vocabulary import Status
@@ -18,6 +18,8 @@ from app.vocabulary import Status
 log = logging.getLogger("gan_advisor")
 SWEEP_SECONDS = 60.0
 KEEP_WORKERS_SECONDS = 86_400.0
+KEEP_IDS_SECONDS = 365 * 86_400.0
+"""For so long a validation that was forgotten is 410, then 404."""
 BATCH = 200
 
 _ENDS = {
@@ -93,7 +95,12 @@ def _forget() -> None:
     with db.transaction() as session:
         now = db.now(session)
         old = ValidationRow.finished_at < now - settings().retention_days * 86_400
-        ids = list(session.execute(sa.select(ValidationRow.id).where(old).limit(BATCH)).scalars())
+        found = session.execute(sa.select(ValidationRow.id, ValidationRow.team).where(old).limit(BATCH)).all()
+        ids = [row.id for row in found]
+        if found:
+            names = [{"id": row.id, "team": row.team, "forgotten_at": now} for row in found]
+            db.insert_absent(session, ForgottenRow, names)
+        session.execute(sa.delete(ForgottenRow).where(ForgottenRow.forgotten_at < now - KEEP_IDS_SECONDS))
         session.execute(sa.delete(ValidationRow).where(ValidationRow.id.in_(ids)))
         stale = WorkerRow.seen < now - KEEP_WORKERS_SECONDS
         session.execute(sa.delete(WorkerRow).where(WorkerRow.state != "live", stale))

@@ -41,6 +41,7 @@ class Claim:
     token: str
     attempt: int
     plan: Mapping[str, Any]
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def claim(validation_id: str, executor_id: str, device: str) -> Claim | None:
         row.started_at = row.started_at or db.now(session)
         session.flush()
         append(session, validation_id, "started", {"attempt": row.attempt, "device": device})
-        return Claim(validation_id, executor_id, row.run_token, row.attempt, row.plan)
+        return Claim(validation_id, executor_id, row.run_token, row.attempt, row.plan, row.traceparent)
 
 
 def give_back(held: Claim) -> None:

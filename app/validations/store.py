@@ -12,11 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import db
+from app import db, tracing
 from app.answers import answered
-from app.errors import Conflict, FieldProblem, NotFound, TooMany, Unprocessable
+from app.errors import AdvisorError, Conflict, FieldProblem, Gone, NotFound, TooMany, Unprocessable
 from app.settings import settings
-from app.tables import EventRow, ValidationRow, WorkerRow
+from app.tables import EventRow, ForgottenRow, ValidationRow, WorkerRow
 from app.validations import engine, record
 from app.validations.known import trainable
 from app.validations.plan import plan
@@ -80,7 +80,7 @@ def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team
         f"needs_{name}": made["needs"][key] for name, key in (("gpu", "gpu"), ("bytes", "memory_bytes"), ("devices", "devices"))
     }
     row |= {"recommendation_id": request.recommendation_id, "plan": made, "progress": {}, "attempt": 0}
-    row |= {**needs, "seconds": request.budget.max_seconds}
+    row |= {**needs, "seconds": request.budget.max_seconds, "traceparent": tracing.current()}
     engine.connect()
     with db.transaction() as session:
         _check_quota(session, team)
@@ -93,7 +93,7 @@ def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team
 
 
 def get(validation_id: str, team: str | None = None) -> Validation:
-    """State, progress, report. Raises NotFound, also for one of another team."""
+    """State, progress, report. Raises NotFound, also for one of another team, and Gone."""
     with db.reading() as session:
         return shown(session, [_row(session, validation_id, team)])[0]
 
@@ -133,7 +133,7 @@ def cancel(validation_id: str, team: str | None = None) -> tuple[Validation, boo
     with db.transaction() as session:
         row = record.lock(session, validation_id)
         if row is None or row.team != team:
-            raise _missing(validation_id)
+            raise missing(session, validation_id, team)
         if row.outcome is not None and row.outcome != Status.CANCELED:
             raise Conflict(f"the validation has ended: {row.outcome}")
         before = row.outcome is not None
@@ -238,7 +238,7 @@ def _exists(validation_id: str) -> bool:
 def _row(session: Session, validation_id: str, team: str | None) -> ValidationRow:
     row = session.get(ValidationRow, validation_id)
     if row is None or row.team != team:
-        raise _missing(validation_id)
+        raise missing(session, validation_id, team)
     return row
 
 
@@ -246,5 +246,9 @@ def _of(team: str | None) -> sa.ColumnElement[bool]:
     return ValidationRow.team.is_(None) if team is None else ValidationRow.team == team
 
 
-def _missing(validation_id: str) -> NotFound:
+def missing(session: Session, validation_id: str, team: str | None) -> AdvisorError:
+    """Gone for a team's own whose retention has ended, else NotFound."""
+    forgotten = session.get(ForgottenRow, validation_id)
+    if forgotten is not None and forgotten.team == team:
+        return Gone(f"the validation {validation_id} was deleted when its retention ended")
     return NotFound(f"no validation has the id {validation_id!r}")

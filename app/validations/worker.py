@@ -11,6 +11,7 @@ import time
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app import tracing
 from app.errors import NotReady
 from app.validations import engine, record
 from app.validations.devices import GB, Device, here
@@ -39,6 +40,7 @@ def work(*, with_parent: bool = False) -> None:
     if slot is None:
         return
     worker = Worker(slot)
+    tracing.start()
     try:
         worker.start()
     except DBAPIError as error:
@@ -75,7 +77,12 @@ class Worker:
             held = patient(lambda: record.claim(validation_id, self.executor_id, self.seat.device.name))
             if held is not None:
                 log.info("%s starts, attempt %d", validation_id, held.attempt)
-                self._race(held)
+                about = {"gan_advisor.validation": validation_id, "gan_advisor.attempt": held.attempt}
+                with tracing.span("validate", kind="CONSUMER", parent=held.traceparent, **about):
+                    drained = self._race(held)
+                if drained:
+                    self._busy.clear()
+                    _hold()
                 log.info("%s: nothing left to do", validation_id)
         except record.Superseded:
             log.warning("%s belongs to another worker now, or has ended", validation_id)
@@ -84,19 +91,20 @@ class Worker:
         finally:
             self._busy.clear()
 
-    def _race(self, held: record.Claim) -> None:
+    def _race(self, held: record.Claim) -> bool:
+        """True when it was cut off by a drain and given back."""
         try:
             Race(held, self.seat).run()
         except Drained:
             patient(lambda: record.give_back(held))
-            self._busy.clear()
-            _hold()
+            return True
         except (record.Superseded, record.DeclaredDead):
             raise
         except Exception as error:  # a bug of ours must not take the next validation with it
             log.exception("%s failed in the worker", held.validation_id)
             reason = f"the worker failed: {type(error).__name__}"
             patient(lambda: record.publish(held, Status.FAILED, reason))
+        return False
 
     def drain(self) -> None:
         """Stops the child, leaves, requeues, and ends the process. Requeued only once the child is gone: else two would run."""
@@ -113,6 +121,7 @@ class Worker:
             log.info("%s has left", self.executor_id)
         except SQLAlchemyError:
             log.warning("the database is away; a peer will take over once the lease has run out")
+        tracing.stop()
         _exit(0)
 
     def _leave(self) -> None:

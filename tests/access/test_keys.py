@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -92,6 +93,26 @@ def test_each_scope_opens_its_own_calls_and_no_others(client: TestClient, scopes
         for method, path in some:
             status = call(method, path, json={} if method == "POST" else None).status_code
             assert (status == 403) is (scope not in allowed), (scope, method, path, status)
+
+
+def test_every_operation_names_the_scope_that_it_takes(client: TestClient) -> None:
+    made = {scope: keys.create("us", scopes={scope}).key for scope in Scope}
+    document = client.get("/openapi.json", headers=bearer(made[Scope.READ])).json()
+    named = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            ways = operation.get("security", [])
+            wanted = {scope for way in ways for scope in way.get("key", ())}
+            kind = next(iter(operation.get("requestBody", {}).get("content", {"application/json": None})))
+            for scope in Scope:
+                headers = bearer(made[scope]) | {"Content-Type": kind}
+                status = client.request(method, re.sub(r"{\w+}", "none", path), headers=headers, content=b"{}").status_code
+                assert (status == 403) is bool(wanted and scope not in wanted), (method, path, scope, status)
+            status = client.request(method, re.sub(r"{\w+}", "none", path), headers={"Content-Type": kind}).status_code
+            assert (status == 401) is bool(wanted), (method, path, status)
+            assert ("stream_token" in str(ways)) is path.endswith("/events"), path
+            named |= wanted
+    assert named == set(Scope)
 
 
 def test_a_key_ends_by_itself(client: TestClient) -> None:

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from app import db
-from app.errors import Conflict, NotFound, Unprocessable
+from app.errors import Conflict, Gone, NotFound, Unprocessable
 from app.settings import settings
 from app.tables import ValidationRow, WorkerRow
-from app.validations import engine, reaper, record, store
+from app.validations import engine, forget, reaper, record, store
 from app.validations.devices import GB
 from app.vocabulary import Status
 from tests.validations import samples
@@ -207,15 +207,18 @@ def test_the_sweep_closes_what_a_crash_left_between_engine_and_row(database: str
 
 
 def test_what_is_older_than_the_retention_is_forgotten_with_its_files(database: str) -> None:
-    old, kept = ask().id, ask().id
+    old, kept = ask(team="us").id, ask().id
     (settings().runs / old).mkdir(parents=True)
     record.close(old, Status.FAILED, "planted")
     with db.transaction() as session:
         long_ago = db.now(session) - settings().retention_days * 86_400 - 1
         session.execute(sa.update(ValidationRow).where(ValidationRow.id == old).values(finished_at=long_ago))
     reaper.sweep()
-    with pytest.raises(NotFound):
-        store.get(old)
+    for call in (store.get, store.ended, store.artifacts, store.cancel, forget.delete):
+        with pytest.raises(Gone):
+            call(old, "us")
+        with pytest.raises(NotFound):  # to others it never was
+            call(old, "them")
     assert not (settings().runs / old).exists() and engine.states([old]) == {}
     assert store.get(kept).status is Status.QUEUED
 
