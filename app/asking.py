@@ -9,24 +9,34 @@ from app.errors import FieldProblem, UnknownSlug, Unprocessable
 from app.recommend import Advisor, TaskError, recommend
 from app.recommend.describe import as_asked
 from app.recommend.whynot import why_not as explain
-from app.vocabulary import Knowledge, Recommendation, Task, WhyNot
+from app.vocabulary import Recommendation, Task, WhyNot
 
 
-def check_names(task: Task, knowledge: Knowledge) -> None:
-    """Refuses names the knowledge base does not have, offering the nearest. Raises UnknownSlug."""
+def named(task: Task, advisor: Advisor) -> Task:
+    """The task with its names as the knowledge base has them: `A100` and `GeForce RTX 3090` are read. Raises UnknownSlug."""
+    known = advisor.knowledge
     for where in ("exclude", "include"):
         for place, slug in enumerate(getattr(task.constraints, where)):
-            if slug not in knowledge.architectures:
-                raise UnknownSlug(f"#/constraints/{where}/{place}", slug, knowledge.architectures)
-    if task.budget.gpu is not None and task.budget.gpu not in knowledge.gpus:
-        raise UnknownSlug("#/budget/gpu", task.budget.gpu, knowledge.gpus)
+            if slug not in known.architectures:
+                raise UnknownSlug(f"#/constraints/{where}/{place}", slug, known.architectures)
+    gpu = task.budget.gpu
+    if gpu is None or gpu in known.gpus:
+        return task
+    meant = advisor.costs.predictor.lexicon.called(gpu)
+    if len(meant) != 1:
+        raise UnknownSlug("#/budget/gpu", gpu, known.gpus, near=[one.name for one in meant[:MOST_OFFERED]])
+    return task.model_copy(update={"budget": task.budget.model_copy(update={"gpu": meant[0].name})})
 
 
-def ask(task: Task, knowledge: Knowledge, advisor: Advisor) -> Recommendation:
+MOST_OFFERED = 5
+"""Of the devices that a short name can mean."""
+
+
+def ask(task: Task, advisor: Advisor) -> Recommendation:
     """The answer, not kept. Raises UnknownSlug, and Unprocessable where the task contradicts itself."""
-    check_names(task, knowledge)
+    asked = named(task, advisor)
     with contradictions():
-        return recommend(task, advisor)
+        return recommend(asked, advisor)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ AdvisorError                 500  internal
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -79,12 +79,12 @@ class UnknownSlug(Unprocessable):
 
     code, title = "unknown_slug", "A name in the request is not known"
 
-    def __init__(self, pointer: str, slug: str, known: Iterable[str]) -> None:
+    def __init__(self, pointer: str, slug: str, known: Iterable[str], near: Sequence[str] = ()) -> None:
         known = sorted(known)
-        near = difflib.get_close_matches(slug, known, n=3, cutoff=0.4)
+        near = near or difflib.get_close_matches(slug, known, n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         detail = f"{slug!r} is not known{hint}"
-        allowed = near or known[:20]
+        allowed = list(near) or known[:20]
         super().__init__(detail, [FieldProblem(pointer=pointer, code="unknown_slug", detail=detail, allowed=allowed)])
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from app.answers import answered, ask, keep, page, stored, why_not, winner_map
-from app.api.deps import AdvisorDep, CallerDep, CursorQuery, KnowledgeDep, LimitQuery
+from app.api.deps import AdvisorDep, CallerDep, CursorQuery, LimitQuery
 from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, wants
 from app.datasets import described
 from app.recommend.winners import COLUMNS, MOST, ROWS
@@ -50,11 +50,11 @@ class RecommendationLine(BaseModel):
     openapi_extra={"requestBody": {"content": {"application/json": {"examples": EXAMPLE}}}},
     operation_id="create_recommendation",
 )
-async def create(request: Request, task: Task, caller: CallerDep, advisor: AdvisorDep, knowledge: KnowledgeDep) -> Response:
+async def create(request: Request, task: Task, caller: CallerDep, advisor: AdvisorDep) -> Response:
     """Ranked architectures for a task, each sentence with the rule or the figure behind it."""
 
     def made() -> Response:
-        found = ask(described(task, caller.team), knowledge, advisor)
+        found = ask(described(task, caller.team), advisor)
         body = found.model_dump_json()
         new = keep(found, body, caller.team)
         headers = {"Location": f"/v1/recommendations/{found.id}"}

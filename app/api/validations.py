@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access import Key
 from app.answers import ask
-from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, IfMatchHeader, KnowledgeDep, LimitQuery
+from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, IfMatchHeader, LimitQuery
 from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, require_match, wants
 from app.validations import forget, store
 from app.validations.listeners import Listeners
@@ -69,7 +69,6 @@ async def create(
     wanted: ValidationRequest,
     caller: CallerDep,
     advisor: AdvisorDep,
-    knowledge: KnowledgeDep,
     key: IdempotencyHeader = None,
     prefer: Annotated[str | None, Header(description="`wait=N`: answer after N seconds, at most 60.")] = None,
     validate_only: Annotated[bool, Query(description="Answer with the plan and queue nothing.")] = False,
@@ -77,7 +76,7 @@ async def create(
     """Queues the runs that answer: does the first choice beat the baseline on this data?"""
 
     def advise(task: Task) -> Recommendation:
-        return ask(task, knowledge, advisor)
+        return ask(task, advisor)
 
     if validate_only:
         return answer(request, await run_in_threadpool(store.plan_only, wanted, advise, caller.team))

@@ -50,7 +50,7 @@ def recommend(
     }
     asked = read_task(file, given(asked_for))
     advisor = fitted.advisor(policy or ())
-    answer = ask(asked, advisor.knowledge, advisor)
+    answer = ask(asked, advisor)
     reason = why_not(answer, not_first, advisor) if not_first is not None else None
     if json:
         sys.stdout.write((reason or answer).model_dump_json(indent=2) + "\n")

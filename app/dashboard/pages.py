@@ -47,9 +47,8 @@ def ask_page(request: Request) -> Response:
 @router.post("/recommendations")
 def ask_submit(request: Request, fields: Typed) -> Response:
     """Asks, keeps the answer and goes to its page; a task that cannot be used comes back with what would be right."""
-    state = request.app.state
     try:
-        found = ask(described(forms.read_task(fields), team(request)), state.knowledge, advisor(request))
+        found = ask(described(forms.read_task(fields), team(request)), advisor(request))
     except forms.Complaints as complaints:
         return _form(request, fields, complaints)
     except AdvisorError as error:

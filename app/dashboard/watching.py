@@ -47,7 +47,7 @@ def create(request: Request, fields: Typed) -> Response:
     """Queues a validation of an answer and goes to its page; one that cannot be planned goes back to the answer, saying why."""
 
     def advise(task: Task) -> Recommendation:
-        return ask(task, request.app.state.knowledge, advisor(request))
+        return ask(task, advisor(request))
 
     asked = fields.get("recommendation_id", "")
     body = {

@@ -17,7 +17,7 @@ MOST = 50
 
 def decide(task: Task, advisor: Advisor) -> Recommendation:
     """The answer to a task, long enough to find the locked choice in it. Raises Unprocessable."""
-    return ask(task.model_copy(update={"top_k": max(task.top_k, MOST)}), advisor.knowledge, advisor)
+    return ask(task.model_copy(update={"top_k": max(task.top_k, MOST)}), advisor)
 
 
 def check(lock: Lock, asked: TaskFile, advisor: Advisor, today: date) -> Report:

@@ -83,6 +83,13 @@ class Lexicon:
         more = [known for known in self.gpus if words < known] or [known for known in self.gpus if known < words]
         return self.gpus[min(more, key=lambda known: (abs(len(known) - len(words)), sorted(known)))] if more else None
 
+    def called(self, name: str) -> tuple[Gpu, ...]:
+        """The devices that a person may mean: the one of that name, written some way, else all whose names have its words."""
+        words = _words(name)
+        if words in self.gpus:
+            return (self.gpus[words],)
+        return tuple({gpu.name: gpu for known, gpu in self.gpus.items() if words and words < known}.values())
+
     def name(self, text: str) -> tuple[str, str] | None:
         """Slug and variant of an architecture by slug, alias or name; None where it is not known."""
         return self.slugs.get(slug_of(text))
