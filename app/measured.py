@@ -24,6 +24,7 @@ from app.errors import NotFound
 from app.recommend import Advisor, fit
 from app.recommend.sentences import MEASURED
 from app.tables import FiguresState, Measurement, ValidationRow
+from app.validations.named import name_of
 from app.vocabulary import Benchmark, Direction, Knowledge, Metric, ReportedBy, TaskSlug
 
 log = logging.getLogger("gan_advisor")
@@ -154,7 +155,7 @@ def _figure(row: Measurement, plan: dict[str, Any]) -> Benchmark:
         id=PREFIX + row.id,
         architecture=row.architecture,
         task=TaskSlug(recipe["task"]),
-        dataset=_slug(row.dataset.rsplit("/", 1)[-1]),
+        dataset=_slug(name_of(data)),
         train_samples=data.get("samples"),
         resolution=recipe.get("resolution") if data.get("type") in _GRIDS else None,
         channels=recipe.get("channels"),

@@ -98,6 +98,7 @@ def main() -> int:
         prog="python -m models.replay", description="Plays finished runs again and compares every figure."
     )
     parser.add_argument("path", type=Path, metavar="REPORT_OR_FOLDER")
+    parser.add_argument("--dataset", metavar="PATH", help="where the data set lies that a report names without its place")
     arguments = parser.parse_args()
     try:
         found = reports(arguments.path)
@@ -106,6 +107,8 @@ def main() -> int:
         return contract.EXIT_BAD_RECIPE
     worst = contract.EXIT_OK
     for name, told in found.items():
+        if arguments.dataset:
+            told["recipe"]["dataset"] = told["dataset"]["slug"] = arguments.dataset
         try:
             again = replay(told)
         except (Refused, KeyError) as error:

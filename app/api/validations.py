@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from mimetypes import guess_type
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -16,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access import Key
 from app.answers import ask
 from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, IfMatchHeader, LimitQuery
-from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, require_match, wants
+from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, require_match, tagged, wants
 from app.validations import forget, store
 from app.validations.listeners import Listeners
 from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
@@ -180,10 +182,13 @@ def artifacts(request: Request, validation_id: str, caller: CallerDep) -> Respon
 
 
 @router.get("/{validation_id}/artifacts/{name:path}", operation_id="get_artifact", response_class=FileResponse)
-def artifact(validation_id: str, name: str, caller: CallerDep) -> FileResponse:
+def artifact(request: Request, validation_id: str, name: str, caller: CallerDep) -> Response:
     """One file. It is sent with a sandboxing policy, since an SVG is a document."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
         "X-Content-Type-Options": "nosniff",
     }
-    return FileResponse(store.artifact_path(validation_id, name, caller.team), headers=headers)
+    found = store.artifact(validation_id, name, caller.team)
+    if isinstance(found, Path):
+        return FileResponse(found, headers=headers)
+    return tagged(request, found, guess_type(name)[0] or "text/plain", {**headers, "Cache-Control": "no-cache"})

@@ -92,11 +92,15 @@ def wants(request: Request, kind: str) -> bool:
 
 def csv_answer(request: Request, rows: Iterable[BaseModel], columns: Sequence[str], *, cache: str) -> Response:
     """A table with its entity tag."""
-    content = "".join(lines_of(rows, columns)).encode()
-    own = {"ETag": etag(content), "Cache-Control": cache}
+    return tagged(request, "".join(lines_of(rows, columns)).encode(), CSV, {"Cache-Control": cache})
+
+
+def tagged(request: Request, content: bytes, kind: str, headers: Mapping[str, str]) -> Response:
+    """Bytes of any kind with their entity tag."""
+    own = {**headers, "ETag": etag(content)}
     if matches(request, own["ETag"]):
         return Response(status_code=304, headers=own)
-    return Response(content, headers=own, media_type=CSV)
+    return Response(content, headers=own, media_type=kind)
 
 
 def csv_stream(rows: Iterable[BaseModel], columns: Sequence[str]) -> Response:

@@ -132,6 +132,8 @@ def train(
 
 def replay(
     report: Annotated[Path, typer.Argument(help="report.json of a run or of a validation, or the folder that holds it.")],
+    dataset: Annotated[str | None, typer.Option(help="Where the data set lies, if a report names one of your own.")] = None,
 ) -> None:
     """Plays finished runs again by their steps and compares every figure. 0: the same to the last bit; 2: not; 64: cannot be done."""
-    raise typer.Exit(subprocess.run([sys.executable, "-m", "models.replay", str(report)], check=False).returncode)
+    own = [] if dataset is None else ["--dataset", dataset]
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "models.replay", str(report), *own], check=False).returncode)

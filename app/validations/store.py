@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from app.answers import answered
 from app.errors import AdvisorError, Conflict, FieldProblem, Gone, NotFound, TooMany, Unprocessable
 from app.settings import settings
 from app.tables import EventRow, ForgottenRow, ValidationRow, WorkerRow
-from app.validations import engine, record
+from app.validations import engine, named, record
 from app.validations.known import trainable
-from app.validations.plan import plan
+from app.validations.plan import plan as planned
 from app.validations.record import rfc3339 as rfc3339
 from app.validations.view import shown
 from app.vocabulary import Recommendation, Status, Task, Validation, ValidationRequest
@@ -29,13 +29,18 @@ Advise = Callable[[Task], Recommendation]
 
 
 def plan_only(request: ValidationRequest, advise: Advise, team: str | None = None) -> dict[str, Any]:
-    """The plan, nothing queued. Raises Unprocessable, and NotFound for an unknown recommendation."""
+    """The plan as others read it, nothing queued. Raises Unprocessable, and NotFound for an unknown recommendation."""
+    made = _plan(request, advise, team)
+    return named.told(made, made["dataset"])
+
+
+def _plan(request: ValidationRequest, advise: Advise, team: str | None) -> dict[str, Any]:
     answer = _recommendation(request, advise, team)
     able = trainable(str(answer.task.task))
     at_hand = sum(candidate.architecture in able for candidate in answer.candidates)
     if request.architectures is not None or at_hand >= request.top_k:
-        return plan(request, answer, team)
-    made = plan(request, advise(_among_trainable(answer.task, request.top_k)), team)
+        return planned(request, answer, team)
+    made = planned(request, advise(_among_trainable(answer.task, request.top_k)), team)
     if at_hand == 0:
         made["scaled"].insert(0, f"none of the first {len(answer.candidates)} candidates trains here: raced are the best that do")
     return made
@@ -75,7 +80,7 @@ def key_id(key: str, team: str | None = None) -> str:
 def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team: str | None) -> bool:
     """False when a request with the same key was faster."""
     row: dict[str, Any] = {"id": validation_id, "team": team, "request": request.model_dump(mode="json")}
-    made = plan_only(request, advise, team)
+    made = _plan(request, advise, team)
     needs = {
         f"needs_{name}": made["needs"][key] for name, key in (("gpu", "gpu"), ("bytes", "memory_bytes"), ("devices", "devices"))
     }
@@ -87,7 +92,7 @@ def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team
         row |= {"created_at": db.now(session), "priority": _place(session, team)}
         if not db.insert_if_absent(session, ValidationRow, row):
             return False
-        record.append(session, validation_id, "queued", {"dataset": request.dataset, "runs": len(row["plan"]["runs"])})
+        record.append(session, validation_id, "queued", {"dataset": named.name_of(made["dataset"]), "runs": len(made["runs"])})
         engine.enqueue(session, validation_id, row["priority"], team)
         return True
 
@@ -168,31 +173,43 @@ def events(validation_id: str, after: int = 0, limit: int = 100) -> list[dict[st
     """The log after an event id, in order."""
     wanted = sa.select(EventRow).where(EventRow.validation_id == validation_id, EventRow.seq > after)
     with db.reading() as session:
-        rows = session.execute(wanted.order_by(EventRow.seq).limit(limit)).scalars()
-        return [{"id": r.seq, "type": r.type, "timestamp": r.timestamp, "data": r.data} for r in rows]
+        rows = session.execute(wanted.order_by(EventRow.seq).limit(limit)).scalars().all()
+        data = session.scalar(sa.select(ValidationRow.plan["dataset"]).where(ValidationRow.id == validation_id)) or {}
+        return [{"id": r.seq, "type": r.type, "timestamp": r.timestamp, "data": named.told(r.data, data)} for r in rows]
 
 
 def artifacts(validation_id: str, team: str | None = None) -> list[tuple[str, int]]:
     """Name and bytes of the files that may be fetched; those of the candidate also stand at the top."""
-    return [(name, path.stat().st_size) for name, path in _files(validation_id, team).items()]
+    files, data = _files(validation_id, team)
+    return [(name, len(_text(path, data)) if _is_text(path) else path.stat().st_size) for name, path in files.items()]
 
 
-def artifact_path(validation_id: str, name: str, team: str | None = None) -> Path:
-    """The file of a name from `artifacts`. Raises NotFound for every other name."""
-    found = _files(validation_id, team).get(name)
-    if found is None:
+def artifact(validation_id: str, name: str, team: str | None = None) -> Path | bytes:
+    """A file of a name from `artifacts`, or the content of one that is text. Raises NotFound for every other name."""
+    files, data = _files(validation_id, team)
+    if (found := files.get(name)) is None:
         raise NotFound(f"the validation has no file {name!r}")
-    return found
+    return _text(found, data) if _is_text(found) else found
 
 
-def _files(validation_id: str, team: str | None) -> dict[str, Path]:
-    """Names are built here from the plan and a fixed list, never from a request, so none can lead out of the folder."""
+def _is_text(path: Path) -> bool:
+    return path.suffix in named.TEXTS
+
+
+def _text(path: Path, data: Mapping[str, Any]) -> bytes:
+    return named.text(path.read_text(errors="replace"), data).encode()
+
+
+def _files(validation_id: str, team: str | None) -> tuple[dict[str, Path], dict[str, Any]]:
+    """The files and the plan's data set. Names are built here from the plan and a fixed list, never from a request, so none can
+    lead out of the folder."""
     with db.reading() as session:
-        runs = [run["name"] for run in _row(session, validation_id, team).plan["runs"]]
+        plan = _row(session, validation_id, team).plan
+    runs = [run["name"] for run in plan["runs"]]
     folder = settings().runs / validation_id
-    named = {name: folder / "candidate" / name for name in ARTIFACTS} | {REPORT: folder / REPORT}
-    named |= {f"{run}/{name}": folder / run / name for run in runs for name in ARTIFACTS}
-    return {name: path for name, path in named.items() if path.is_file()}
+    paths = {name: folder / "candidate" / name for name in ARTIFACTS} | {REPORT: folder / REPORT}
+    paths |= {f"{run}/{name}": folder / run / name for run in runs for name in ARTIFACTS}
+    return {name: path for name, path in paths.items() if path.is_file()}, plan["dataset"]
 
 
 def _place(session: Session, team: str | None) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.settings import settings
 from app.tables import ValidationRow
-from app.validations import engine
+from app.validations import engine, named
 from app.validations.engine import Live
 from app.validations.line import Able, live_workers, place, reason
 from app.validations.record import rfc3339
@@ -59,17 +59,17 @@ def _running(row: ValidationRow, live: Live, workers: dict[str, Able]) -> str:
 
 
 def _validation(row: ValidationRow, status: Status, reason: str | None, waiting: Waiting | None = None) -> Validation:
-    told, path = row.progress, f"/v1/validations/{row.id}"
+    told, path, data = row.progress, f"/v1/validations/{row.id}", row.plan["dataset"]
     return Validation(
         id=row.id,
         created_at=rfc3339(row.created_at),
         status=status,
         done=status.done,
-        status_reason=reason,
+        status_reason=reason and named.text(reason, data),
         attempt=row.attempt,
         progress=Progress(fraction=told.get("fraction", 0.0), step=told.get("step", 0), eta_seconds=told.get("eta_seconds")),
-        plan=row.plan,
-        report=row.report,
+        plan=named.told(row.plan, data),
+        report=named.told(row.report, data),
         waiting=waiting,
         links={"self": path, **{name: f"{path}/{name}" for name in ("events", "artifacts", "cancel")}},
     )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.tables import DeliveryRow, EndpointRow, ValidationRow
+from app.validations import named
 from app.vocabulary import WebhookEvent
 
 PING = "webhook.ping"
@@ -21,11 +22,12 @@ def tell(session: Session, validation_id: str, seq: int, kind: str, timestamp: s
     """Puts an event of a validation into the outbox of each endpoint of its team that wants it."""
     if kind not in set(WebhookEvent):  # progress and metrics are too many; they are streamed
         return
-    team = session.scalar(sa.select(ValidationRow.team).where(ValidationRow.id == validation_id))
-    for endpoint in session.scalars(sa.select(EndpointRow).where(of(team), EndpointRow.enabled)):
+    columns = ValidationRow.team, ValidationRow.plan["dataset"].label("dataset")
+    row = session.execute(sa.select(*columns).where(ValidationRow.id == validation_id)).one()
+    for endpoint in session.scalars(sa.select(EndpointRow).where(of(row.team), EndpointRow.enabled)):
         if kind in endpoint.events:
             link = {"validation_id": validation_id, "seq": seq, "href": f"/v1/validations/{validation_id}"}
-            put(session, endpoint.id, kind, timestamp, link | dict(data))
+            put(session, endpoint.id, kind, timestamp, link | named.told(dict(data), row.dataset))
 
 
 def put(session: Session, endpoint_id: str, kind: str, timestamp: str, data: Mapping[str, Any]) -> str:

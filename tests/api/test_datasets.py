@@ -45,7 +45,8 @@ def test_a_whole_upload_is_fingerprinted_and_fills_a_task(client: TestClient) ->
     }
     planned = client.post("/v1/validations?validate_only=true", json={**plan, "architectures": ["dcgan"]})
     assert planned.status_code == 200, planned.text
-    assert planned.json()["dataset"]["id"] == body["id"]
+    assert planned.json()["dataset"]["slug"] == body["id"] == planned.json()["runs"][0]["recipe"]["dataset"]
+    assert str(settings().data_dir) not in planned.text
 
 
 def test_an_upload_resumes_where_it_broke(client: TestClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,10 +191,12 @@ def test_only_files_of_the_plan_can_be_fetched(database: str) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     assert store.artifacts(made.id) == [("samples.png", 21), ("report.json", 11), ("candidate/samples.png", 21)]
-    assert store.artifact_path(made.id, "samples.png").read_text() == "candidate/samples.png"
+    found = store.artifact(made.id, "samples.png")
+    assert isinstance(found, Path) and found.read_text() == "candidate/samples.png"
+    assert store.artifact(made.id, "report.json") == b"report.json"
     for name in ("secret.txt", "candidate/run.lock", "../report.json", "candidate/../report.json", "/etc/passwd", "nobody/x"):
         with pytest.raises(NotFound):
-            store.artifact_path(made.id, name)
+            store.artifact(made.id, name)
 
 
 def test_the_sweep_closes_what_a_crash_left_between_engine_and_row(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
