@@ -72,7 +72,7 @@ class Probe:
 
     def __init__(self, facts: Facts, path: str, base: Ranking, fitted: Fitted) -> None:
         self.facts, self.path, self.base, self.fitted = dict(facts), path, base, fitted
-        looks = {path} | ({"cost.gpu_hours", "cost.memory_gb"} if path in _COSTLY else set())
+        looks = {path, *(_PREDICTED if path in _COSTLY else ())}
         rules, task = fitted.rules, facts["task.task"]
         still: dict[bool, list[Compiled]] = {True: [], False: []}
         for one in rules.of("exclude", task):
@@ -105,12 +105,13 @@ class Probe:
 
 
 _COSTLY = ("data.resolution", "budget.gpu")
+_PREDICTED = ("cost.gpu_hours", "cost.least_gpu_hours", "cost.memory_gb")
 
 
 def _spent(facts: Facts, fitted: Fitted) -> Spent:
     spent = fitted.costs.at(facts.get("data.resolution"), facts.get("budget.gpu"))
     if fitted.rules.asks_cost:
-        facts["cost.gpu_hours"], facts["cost.memory_gb"] = spent.hours, spent.least_gb
+        facts.update(zip(_PREDICTED, (spent.hours, spent.least_hours, spent.least_gb), strict=True))
     return spent
 
 

@@ -10,7 +10,7 @@
 
 An operand that is itself a path (`task.task`, `architecture.resolution.max`) stands for its value. On an unknown value, or
 against an unknown operand, no comparison holds. Paths: task.*, data.*, budget.*, constraints.*, priorities.*,
-architecture.*, cost.gpu_hours (expected) and cost.memory_gb (the least that training is predicted to take).
+architecture.*, cost.gpu_hours (expected), and cost.least_gpu_hours and cost.memory_gb (the least that training is predicted to take).
 """
 
 from __future__ import annotations

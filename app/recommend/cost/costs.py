@@ -64,6 +64,12 @@ class Spent:
         return hours
 
     @cached_property
+    def least_hours(self) -> Array:
+        """GPU-hours at the lower end of the interval."""
+        least: Array = np.exp(self.log_hours - Z80 * self.hours_sd)
+        return least
+
+    @cached_property
     def least_gb(self) -> Array:
         """The least that training is predicted to take, GB: one image in a pass, at the lower end of the interval."""
         least: Array = np.exp(self.log_gb - Z80 * self.gb_sd) + FIXED_GB
