@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 
 from app.errors import AdvisorError
 from app.estimates import estimate
-from app.recommend import Advisor, TaskError, recommend
-from app.recommend.describe import as_asked
+from app.recommend import Advisor, TaskError
+from app.recommend.describe import as_asked, describe
+from app.recommend.rank import rank
 from app.validations import fleet
 from app.vocabulary import EstimateRequest, Recommendation
 
 TICKED = 2
-LOOKED_AT = 50
 FEWEST_KIMG = 1.0
 """Thousands of images that a run must be expected to see in its share of the time; with fewer its curves say nothing."""
 
@@ -23,8 +23,8 @@ def ranked(answer: Recommendation, able: Collection[str], advisor: Advisor) -> l
     found = [c.architecture for c in answer.candidates if c.architecture in able]
     if len(found) < TICKED and answer.candidates:
         with contextlib.suppress(TaskError):
-            whole = recommend(as_asked(answer).model_copy(update={"top_k": LOOKED_AT}), advisor)
-            found = [c.architecture for c in whole.candidates if c.architecture in able]
+            _, _, facts = describe(as_asked(answer), advisor.rules, advisor.knowledge)
+            found = [slug for i in rank(facts, advisor).order if (slug := str(advisor.architectures[i].slug)) in able]
     return found
 
 

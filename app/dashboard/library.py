@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -15,12 +15,13 @@ from app.dashboard.render import HEADERS, Page, page, team
 from app.errors import NotFound, UnknownSlug
 from app.figures import OWN
 from app.measured import PREFIX, figure_of
+from app.recommend.memo import Memo
 from app.recommend.sentences import MEASURED
 from app.sheets import lines_of
 from app.vocabulary import Benchmark, Direction, Knowledge, TaskSlug
 
 router = APIRouter(route_class=Page, include_in_schema=False)
-FIGURES = 100
+FIGURES = 60
 """Figures on one page of the evidence."""
 FILTERS = ("task", "dataset", "metric", "architecture")
 DISPUTED = 1.25
@@ -62,12 +63,11 @@ class Asked:
     disputed: bool = False
     order: Literal["name", "figures", "newest"] = "name"
 
-    def of(self, knowledge: Knowledge) -> list[Benchmark]:
+    def of(self, shelf: Shelf) -> list[Benchmark]:
         """The figures asked for."""
-        wanted = {k: v for k in ("task", "dataset", "metric", "architecture") if (v := getattr(self, k))}
-        found = [b for b in knowledge.benchmarks if all(getattr(b, k) == v for k, v in wanted.items())]
-        contradicted = disputes(knowledge) if self.disputed else ()
-        return [b for b in found if b.id in contradicted] if self.disputed else found
+        wanted = {k: v for k in FILTERS if (v := getattr(self, k))}
+        found = [b for b in shelf.figures if all(getattr(b, k) == v for k, v in wanted.items())]
+        return [b for b in found if b.id in shelf.disputed] if self.disputed else found
 
 
 AskedQuery = Annotated[Asked, Depends()]
@@ -76,29 +76,28 @@ AskedQuery = Annotated[Asked, Depends()]
 @router.get("/evidence")
 def evidence(request: Request, asked: AskedQuery, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
     """The published figures, those measured alike beside each other, best first."""
-    knowledge: Knowledge = request.app.state.knowledge
-    found = asked.of(knowledge)
-    groups = yardsticks(found, knowledge, asked.order)
-    page_of = [b for members in groups.values() for b in members][start : start + FIGURES]
+    shelf = shelf_of(request.app.state.knowledge)
+    found = asked.of(shelf)
+    page_of = [b for members in ordered(found, asked.order).values() for b in members][start : start + FIGURES]
     return page(
         request,
         "evidence.html",
-        groups=yardsticks(page_of, knowledge, asked.order),
-        disputed=disputes(knowledge),
+        groups=ordered(page_of),
+        disputed=shelf.disputed,
         asked=asdict(asked),
         query=urlencode({k: v for k, v in asdict(asked).items() if v and v != "name"}),
         total=len(found),
         start=start,
         until=start + len(page_of),
         size=FIGURES,
-        choices={name: sorted({getattr(b, name) for b in knowledge.benchmarks}) for name in FILTERS},
+        choices=shelf.choices,
     )
 
 
 @router.get("/evidence.csv")
 def evidence_csv(request: Request, asked: AskedQuery) -> Response:
     """The same figures as a table to download."""
-    lines = lines_of(asked.of(request.app.state.knowledge), list(Benchmark.model_fields))
+    lines = lines_of(asked.of(shelf_of(request.app.state.knowledge)), list(Benchmark.model_fields))
     headers = HEADERS | {"Content-Disposition": 'attachment; filename="evidence.csv"'}
     return Response("".join(lines), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -144,20 +143,52 @@ def _yardstick(b: Benchmark) -> Yardstick:
     return (str(b.task), b.dataset, b.resolution or 0, b.metric, b.protocol)
 
 
-def yardsticks(figures: Iterable[Benchmark], knowledge: Knowledge, order: str = "name") -> dict[Yardstick, list[Benchmark]]:
-    """Figures by yardstick, since only these compare; the best first. Yardsticks by name, most figures or newest figure."""
-    grouped: dict[Yardstick, list[Benchmark]] = defaultdict(list)
-    for b in figures:
-        grouped[_yardstick(b)].append(b)
+def yardsticks(figures: Iterable[Benchmark], knowledge: Knowledge) -> dict[Yardstick, list[Benchmark]]:
+    """Figures by yardstick, since only these compare; yardsticks by name, in each the best first."""
+    grouped = ordered(figures)
     for (*_, metric, _protocol), members in grouped.items():
         known = knowledge.metrics.get(metric)
         members.sort(key=lambda b: (b.value, b.id), reverse=known is not None and known.direction is Direction.MAX)
-    named = sorted(grouped.items())
+    return dict(sorted(grouped.items()))
+
+
+def ordered(figures: Iterable[Benchmark], order: str = "name") -> dict[Yardstick, list[Benchmark]]:
+    """Figures by yardstick as they come, or those first that have the most figures or the newest."""
+    grouped: dict[Yardstick, list[Benchmark]] = defaultdict(list)
+    for b in figures:
+        grouped[_yardstick(b)].append(b)
+    named = list(grouped.items())
     if order == "figures":
         named.sort(key=lambda item: -len(item[1]))
     elif order == "newest":
         named.sort(key=lambda item: -max(b.year or 0 for b in item[1]))
     return dict(named)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What every page of figures needs of a knowledge, worked out once."""
+
+    figures: tuple[Benchmark, ...]
+    """As the evidence shows them: by yardstick, the best first."""
+    ids: frozenset[str]
+    disputed: frozenset[str]
+    choices: Mapping[str, list[str]]
+    """What each filter may say."""
+
+
+_SHELVES: Memo[str, Shelf] = Memo(4)
+
+
+def shelf_of(knowledge: Knowledge) -> Shelf:
+    """The shelf of a knowledge."""
+
+    def made() -> Shelf:
+        figures = [b for members in yardsticks(knowledge.benchmarks, knowledge).values() for b in members]
+        choices = {name: sorted({getattr(b, name) for b in figures}) for name in FILTERS}
+        return Shelf(tuple(figures), frozenset(b.id for b in figures), disputes(knowledge), choices)
+
+    return _SHELVES.of(knowledge.sha256, made)
 
 
 def disputes(knowledge: Knowledge) -> frozenset[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Thread
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -13,12 +16,30 @@ from app.answers import page as given
 from app.dashboard import compare, embeds, estimates, forms, library, queue, record, sign_in, uploads, watching
 from app.dashboard import fields as form_fields
 from app.dashboard.answer import MapQuery, answer_page, map_picture, why_not_page
-from app.dashboard.render import Page, advisor, asset, page, picture, team, typed
+from app.dashboard.render import Page, advisor, asset, environment, page, picture, team, typed
 from app.datasets import described
 from app.errors import AdvisorError
+from app.validations.known import datasets, trainable
 from app.vocabulary import DataType, Knowledge
 
-router = APIRouter(route_class=Page, include_in_schema=False)
+
+@asynccontextmanager
+async def ready(app: FastAPI) -> AsyncIterator[None]:
+    """Works out beside the start what the first visitors would wait for: templates, figures in order, what can be trained."""
+
+    def work() -> None:
+        for name in (made := environment()).list_templates():
+            made.get_template(name)
+        library.shelf_of(app.state.knowledge)
+        datasets()
+        for task in app.state.knowledge.tasks:
+            trainable(task)
+
+    Thread(target=work, daemon=True).start()
+    yield
+
+
+router = APIRouter(route_class=Page, include_in_schema=False, lifespan=ready)
 Typed = Annotated[dict[str, str], Depends(typed)]
 LISTED = 50
 
