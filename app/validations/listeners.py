@@ -47,6 +47,8 @@ class Listener:
     validation_id: str
     key_id: str | None
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: Log | None = None
+    """How far the log was when it last looked: a look at the database that began before it came may end after."""
     gone: bool = False
 
 
@@ -67,7 +69,7 @@ class Listeners:
         with self._listening(validation_id, key_id) as one:
             while not one.gone:
                 one.news.clear()
-                known = self._logs.get(validation_id)
+                known = one.seen = self._logs.get(validation_id)
                 if known is not None and known.last > after:
                     if not (frames := await self._shared(_frames, validation_id, after)):
                         return  # it was deleted
@@ -123,7 +125,7 @@ class Listeners:
         self._read = {key: read for key, read in self._read.items() if key[1] in logs and logs[key[1]] == before.get(key[1])}
         for one in asked:
             one.gone = one.key_id not in good or one.validation_id not in logs
-            if one.gone or logs[one.validation_id] != before.get(one.validation_id):
+            if one.gone or logs[one.validation_id] != one.seen:
                 one.news.set()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -45,6 +46,33 @@ class Ear:
 
 def play(story: Callable[[Listeners], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(story(Listeners()), 3 * LONG))  # type: ignore[arg-type]
+
+
+def test_one_who_comes_while_a_look_is_under_way_is_told_at_once(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, looks, go_on = ask(), list[int](), threading.Event()
+    look = listeners._state
+
+    def slow(*what: Any) -> Any:
+        found = look(*what)
+        looks.append(1)
+        go_on.wait(LONG)
+        return found
+
+    monkeypatch.setattr(listeners, "_state", slow)
+    monkeypatch.setattr(listeners, "PING_SECONDS", 10 * LONG)
+
+    async def story(all_: Listeners) -> None:
+        first = Ear(all_, made.id)
+        while not looks:
+            await asyncio.sleep(0.01)
+        second = Ear(all_, made.id)
+        await second.until(1)
+        go_on.set()
+        assert await first.until(2) == await second.until(2)
+        for one in (first, second):
+            one.task.cancel()
+
+    play(story)
 
 
 def test_everybody_hears_everything_in_order_until_done(database: str) -> None:
