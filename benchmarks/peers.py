@@ -1,74 +1,96 @@
-"""Rows a second of CTGAN through our loop, as a ratio to the package `ctgan`, where that is installed; it is no dependency of ours.
+"""Training speed of our loop as a ratio to packages that pip installs, at the same architecture and batch.
 
-Both at the published setting (two networks of 256 x 256, batch 500, packs of 10) on the same table, one thread, in turns. The package's
-time is that of a fit with more epochs less that of a fit with one: the fitting of its columns is not counted, nor is ours.
+    pip install --no-deps torchgan vegans torch-mimicry stylegan2_pytorch pro-gan-pth ctgan gretel-synthetics
+    python -m benchmarks.peers [NETWORK ...]
+
+None is a dependency of ours; benchmarks/others.py says what each needs and how it differs. Each in a process of its own, on one thread.
+Ours in fp32, ours in bf16 and the package take turns, a convolution is timed before each turn; ratios are medians of those of
+neighbouring turns, above 1 where ours is faster. A sample counts where the discriminator learns from it. Ours also keeps a moving
+average of the generator, which most packages do not.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import statistics
-import time
-from typing import Any
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
 
-from benchmarks.learning import RACES
-from benchmarks.plain import CPU, timed
-from models.contract import Recipe
+from benchmarks.others import PEERS, Absent
+from benchmarks.plain import CPU, convolution, timed
+from models.contract import Precision
 from models.data import load
-from models.data.table import Table, written
 from models.game import Game
 from models.hardware import settle
-from models.networks import build, ctgan
+from models.networks import build
 
-TURNS, EPOCHS = 3, 4
+TURNS, SECONDS = 5, 1.0
+"""Of each, and of a turn at least."""
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+COLUMNS = {
+    "network": 14,
+    "package": 26,
+    "parameters": 16,
+    "fp32/s": 9,
+    "bf16/s": 9,
+    "theirs": 9,
+    "fp32": 7,
+    "bf16": 7,
+    "conv G/s": 10,
+}
+"""Title and width. `conv G/s`: GFLOP/s of the convolution."""
 
 
-def main() -> None:
-    """Prints rows a second of both, and their ratio."""
-    if importlib.util.find_spec("ctgan") is None:
-        print("the package ctgan is not installed: nothing to compare with")
-        return
+def main(*names: str) -> None:
+    """Prints a line for each package, also for those that are not installed."""
+    tell(*COLUMNS)
+    for name in names or PEERS:
+        line = f"from benchmarks.peers import raced; raced({name!r})"
+        subprocess.run([sys.executable, "-W", "ignore", "-c", line], check=False)  # one that fails takes no other with it
+
+
+def tell(*cells: str) -> None:
+    """As many cells as there are, names to the left."""
+    widths = [-width if i < 2 else width for i, width in enumerate(COLUMNS.values())]
+    print("".join(f"{cell:{'<' if w < 0 else '>'}{abs(w)}}" for cell, w in zip(cells, widths, strict=False)), flush=True)
+
+
+def raced(name: str) -> None:
+    """One line of the table."""
     settle(0, 1)
-    task, dataset = RACES["ctgan"]
-    one = Recipe(architecture="ctgan", task=task, dataset=dataset, **ctgan.DEFAULTS)
-    data = load(one)
-    assert isinstance(data, Table)
-    game = Game(build(one, data), one, data, CPU)
-    game.begin()
-    rows = len(data.fields["row"])
-    steps = EPOCHS * max(1, rows // one.batch_size)
-    timed(game.play, 5)
-    table, words = frame(data)
-    ours, theirs = [], []
+    peer = PEERS[name]
+    one, data = peer.recipe, load(peer.recipe)
+    try:
+        package, theirs = peer.loop(one, data)
+    except Absent as absent:
+        tell(one.architecture, str(absent))
+        return
+    games = [begun(Game(build(each, data), each, data, CPU)) for each in (replace(one, precision=p) for p in PRECISIONS)]
+    plays = [partial(timed, partial(game.play, 1.0)) for game in games]
+    for play in (*plays, theirs.seconds):  # once to warm up
+        play(peer.period if play is not theirs.seconds else 1)
+    counts = [peer.period * max(1, round(SECONDS / play(peer.period))) for play in plays]
+    calls = max(1, round(SECONDS / theirs.seconds(1)))
+    rates, ours, others = [], [list[float]() for _ in plays], []
     for _ in range(TURNS):
-        ours.append(timed(game.play, steps) / (steps * one.batch_size))
-        theirs.append(epochs(table, words, EPOCHS) / (EPOCHS * rows))
-    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
-    print(f"CTGAN on {rows:,} rows of {len(data.columns)} columns: {1 / statistics.median(ours):,.0f} rows/s,", end=" ")
-    print(f"the package {1 / statistics.median(theirs):,.0f}, ratio {ratio:.2f}")
+        rates.append(convolution() / 1e9)
+        for play, count, found in zip(plays, counts, ours, strict=True):
+            found.append(count * one.batch_size / play(count))
+        others.append(calls * theirs.samples / theirs.seconds(calls))
+    mine = sum(p.numel() for group in games[0].parameters.values() for p in group)
+    speeds = [f"{statistics.median(found):.3g}" for found in (*ours, others)]
+    ratios = [f"{statistics.median(a / b for a, b in zip(found, others, strict=True)):.2f}" for found in ours]
+    sizes = f"{mine / 1e6:.3g} / {theirs.parameters / 1e6:.3g} M"
+    tell(one.architecture, package, sizes, *speeds, *ratios, f"{statistics.median(rates):.0f}")
 
 
-def frame(data: Table) -> tuple[Any, list[str]]:
-    """The table as the package takes it, and its columns of words."""
-    import pandas
-
-    rows = data.fields["row"].tolist()
-    words = [column.name for column in data.columns if column.categories]
-    cells = {c.name: [written(row[i], c) if c.categories else row[i] for row in rows] for i, c in enumerate(data.columns)}
-    return pandas.DataFrame(cells), words
-
-
-def epochs(table: Any, words: list[str], more: int) -> float:
-    """Seconds that so many epochs of the package take."""
-    from ctgan import CTGAN
-
-    taken = []
-    for count in (1, 1 + more):
-        began = time.perf_counter()
-        CTGAN(epochs=count, enable_gpu=False).fit(table, words)
-        taken.append(time.perf_counter() - began)
-    return taken[1] - taken[0]
+def begun(game: Game) -> Game:
+    """In its last phase."""
+    game.begin()
+    game.phase = len(game.adversary.phases) - 1
+    return game
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
