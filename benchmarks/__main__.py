@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("advisor", "cost", "profile", "service", "training", "plain", "peers")
+NAMES = ("advisor", "cost", "profile", "service", "pages", "training", "plain", "peers")
 
 for name in sys.argv[1:] or NAMES:
     print(f"\n== {name}", flush=True)

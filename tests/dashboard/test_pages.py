@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
+
 from fastapi.testclient import TestClient
 from httpx import Response
 
@@ -181,12 +184,19 @@ def test_what_is_not_there_is_a_page_too(client: TestClient) -> None:
 
 
 def test_assets_are_kept_for_ever_under_an_address_that_changes_with_them(client: TestClient) -> None:
-    (style,) = page(client, "/").all("link", rel="stylesheet")
-    response = client.get(style["href"])
-    assert "immutable" in response.headers["cache-control"]
-    assert sent(response) < 5_000
-    assert client.get("/static/000000000000/style.css").status_code == 404
+    (icon,) = page(client, "/").all("link", rel="icon")
+    assert "immutable" in client.get(icon["href"]).headers["cache-control"]
+    assert client.get("/static/000000000000/icon.svg").status_code == 404
     assert client.get("/static/000000000000/..%2Fpages.py").status_code == 404
+
+
+def test_a_page_comes_with_its_style_and_allows_no_other(client: TestClient) -> None:
+    response = client.get("/rules")
+    style = Html(response.text).style
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert "@media" in style and f"style-src 'sha256-{digest}';" in response.headers["content-security-policy"]
+    assert "unsafe" not in response.headers["content-security-policy"]
+    assert page(client, "/rules").all("link", rel="stylesheet") == []
 
 
 def test_figures_stand_with_those_measured_alike_best_first(client: TestClient) -> None:
