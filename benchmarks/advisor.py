@@ -25,8 +25,8 @@ from scipy.stats import rankdata
 
 from app.knowledge.load import load
 from app.recommend import Advisor, fit, recommend
-from app.recommend.answer import candidates_of
 from app.recommend.backtest import LEAST, METHODS, backtest
+from app.recommend.candidates import candidates_of
 from app.recommend.describe import describe
 from app.recommend.designs import designs_of
 from app.recommend.figures import figures_of, publication, quality_rows

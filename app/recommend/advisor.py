@@ -1,25 +1,22 @@
-"""The advisor: fitted once on the knowledge, asked often. recommend() reads like the sentence of this package."""
+"""The advisor: fitted once on the knowledge, asked often."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from app.recommend.advice import Rival, advice_of, rivals_of
-from app.recommend.answer import candidates_of, excluded_of, flips_of
 from app.recommend.cost import Costs, fit_costs
-from app.recommend.describe import describe
 from app.recommend.evidence import Evidence, fit_evidence
 from app.recommend.kin import completed
 from app.recommend.linear import Array
 from app.recommend.memo import Memo
-from app.recommend.rank import FAR, Ranking, rank
 from app.recommend.recipe import Draft, Setting, setting_of
 from app.recommend.record import records_of
-from app.recommend.rules import Mask, Rules, facts_of, paths_of
+from app.recommend.rivals import Rival, rivals_of
+from app.recommend.rules import Facts, Mask, Rules, fill, paths_of
 from app.recommend.sentences import measured_here
 from app.recommend.stability import fit_stability
 from app.vocabulary import (
@@ -31,9 +28,8 @@ from app.vocabulary import (
     KnowledgeStamp,
     Reason,
     RecipeValue,
-    Recommendation,
     Record,
-    Task,
+    Rule,
     TaskSlug,
 )
 
@@ -72,6 +68,16 @@ class Advisor:
         """Which knowledge and which policies its answers come from."""
         it = self.knowledge
         return KnowledgeStamp(version=it.version, sha256=it.sha256, policies=it.policies or None)
+
+    def told(self, rule: Rule, index: int, facts: Facts) -> str:
+        """The text of a rule about one architecture, its predicted cost among the values."""
+        costs = {path: float(facts[path][index]) for path in self.words[rule.id] if isinstance(facts.get(path), np.ndarray)}
+        return fill(rule.text, facts, self.rules.columns[index] | costs if costs else self.rules.columns[index])
+
+    def spoken(self, rule: Rule, facts: Facts) -> Iterator[Hashable]:
+        """The values of the task that the text of a rule speaks of."""
+        values = (facts.get(path) for path in self.words[rule.id])
+        return (value.tobytes() if isinstance(value, np.ndarray) else value for value in values)
 
 
 def fit(knowledge: Knowledge, measurements: Sequence[Benchmark] = ()) -> Advisor:
@@ -118,44 +124,3 @@ def _digest(knowledge: Knowledge, measurements: Sequence[Benchmark]) -> str:
     for measured in sorted(measurements, key=lambda m: m.id):
         digest.update(f"{measured.id} {measured.value!r}".encode())
     return digest.hexdigest()
-
-
-def recommend(task: Task, advisor: Advisor) -> Recommendation:
-    """The ranked, cited answer to a task. Pure: the same task and knowledge give the same answer. Raises TaskError alone."""
-    described, assumptions, facts = describe(task, advisor.rules, advisor.knowledge)
-    ranking = rank(facts, advisor)
-    abstained = _abstains(described.task, ranking, advisor)
-    return Recommendation(
-        id=hashlib.sha256((task.model_dump_json() + advisor.digest).encode()).hexdigest()[:32],
-        knowledge=advisor.stamp,
-        task=described,
-        assumptions=assumptions,
-        abstained=abstained is not None,
-        abstained_reason=abstained,
-        candidates=candidates_of(described, facts, ranking, advisor),
-        excluded=excluded_of(facts, ranking, advisor),
-        advice=advice_of(facts, ranking, advisor),
-        flips=() if abstained else flips_of(facts_of(task), facts, ranking, advisor),
-        record=advisor.records.get(facts["task.task"]),
-    )
-
-
-_NAMED = 3
-
-
-def _abstains(task: TaskSlug | None, ranking: Ranking, advisor: Advisor) -> str | None:
-    if not ranking.order:
-        rules = ", ".join(rule.id for rule, _ in ranking.excluding)
-        return f"Every architecture is excluded; the rules that do it are {rules}."
-    if ranking.standing is None:
-        alone = [row.id for row in advisor.knowledge.benchmarks if row.task == task][:_NAMED]
-        found = f"the figures that there are compare none: {', '.join(alone)}" if alone else "there is no figure of it"
-        return f"No two architectures were measured alike on {task}; {found}."
-    if ranking.distance > FAR:
-        first = ranking.order[0]
-        near = next((w.benchmark_id for w in ranking.standing.task.cites(first).weights), "none")
-        return (
-            f"No figure is near: {advisor.architectures[first].name}, first in the order, is {ranking.distance:.2f} away "
-            f"from what is known, above {FAR}; the nearest figure is {near}."
-        )
-    return None

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.recommend.advisor import Advisor
 from app.recommend.describe import complete
 from app.recommend.rank import FAR, Fitted, Probe, Ranking, rank
-from app.recommend.rules import Facts
-from app.vocabulary import Labels, LicenceNeed
+from app.recommend.rules import Facts, spoken, touches
+from app.vocabulary import Flip, Labels, LicenceNeed
 
 First = Callable[[Any], int | None]
 """Rank 1, as an index, with a value put in; None where the advisor abstains or nothing is left."""
@@ -36,6 +37,38 @@ AXES = (
     Axis("budget.gpu_hours", (1, 10, 100, 1_000, 10_000), whole=False),
 )
 CHOICES: dict[str, Sequence[Any]] = {"data.labels": tuple(Labels), "constraints.licence": tuple(LicenceNeed)}
+
+
+_CITED = 3
+"""Figures named for a flip."""
+
+
+def flips_of(asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Flip, ...]:
+    """The smallest changes that change rank 1, each applied once more to the request and explained by a rule or by figures."""
+    found = (flip_of(*change, asked, facts, ranking, advisor) for change in changes(asked, facts, ranking, advisor))
+    return tuple(flip for flip in found if flip is not None)
+
+
+def flip_of(path: str, value: Any, index: int, asked: Facts, facts: Facts, ranking: Ranking, advisor: Advisor) -> Flip | None:
+    """One change, applied to the request; None where it does not put the architecture first after all."""
+    changed = asked | {path: value}
+    complete(changed, advisor.rules)
+    after = rank(changed, advisor)
+    if not after.order or after.order[0] != index or after.standing is None:
+        return None
+    first = ranking.order[0] if ranking.order else None
+    rules = [r for r, mask in after.excluding if first is not None and touches(mask, first)]
+    rules += [r for r, mask in ranking.excluding if touches(mask, index)]
+    instead = f", not {advisor.architectures[first].name}" if first is not None else ""
+    now = advisor.architectures[index]
+    return Flip(
+        pointer="/" + path.replace(".", "/"),
+        value=value,
+        winner=now.slug,
+        text=f"With {path.split('.')[1]} {spoken(value)} instead of {spoken(facts.get(path))}, {now.name} is first{instead}.",
+        rule_id=rules[0].id if rules else None,
+        benchmark_ids=() if rules else tuple(w.benchmark_id for w in after.standing.task.cites(index).weights[:_CITED]),
+    )
 
 
 def changes(asked: Facts, facts: Facts, base: Ranking, fitted: Fitted) -> Iterator[tuple[str, Any, int]]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from app.recommend.advisor import Advisor
 from app.recommend.describe import complete
 from app.recommend.flips import AXES, Axis, along, both_ways
 from app.recommend.rank import rank
 from app.recommend.rules import Facts, spoken
 from app.vocabulary import Change, Labels, LicenceNeed, Pairing, Rule
-
-if TYPE_CHECKING:
-    from app.recommend.advisor import Advisor
 
 _LARGEST = {"data.classes": 6, "data.columns": 5, "data.length": 8, "data.channels": 3, "budget.usd": 6, "budget.gpus": 3}
 """Powers of ten tried at numbers that flips are not searched along."""

@@ -271,6 +271,11 @@ def fired(compiled: Sequence[Compiled], facts: Facts) -> Fired:
     return [(one.rule, mask) for one in compiled if (mask := one.fires(facts)) is not False]
 
 
+def touches(mask: Mask | bool, index: int) -> bool:
+    """Whether a rule that fired did so on one architecture."""
+    return mask is True or bool(mask[index])  # type: ignore[index]
+
+
 def holds(test: Any, value: Any, facts: Facts) -> bool:
     """Whether a test holds of a value; `facts` gives the values of path operands. The reference meaning, one value at a time."""
     if isinstance(test, Mapping):

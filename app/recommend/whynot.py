@@ -5,20 +5,18 @@ The score is a weighted sum of quality, cost and stability, so what it lacks is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from app.recommend.answer import flip_of, reasons_of, told, touches
+from app.recommend.advisor import Advisor
 from app.recommend.behind import hours_behind, stability_behind
+from app.recommend.candidates import reasons_of
 from app.recommend.describe import describe
-from app.recommend.flips import toward
+from app.recommend.flips import flip_of, toward
 from app.recommend.lift import lifted
 from app.recommend.linear import Array
 from app.recommend.rank import Ranking, parts_of, rank, weights_of
-from app.recommend.rules import Facts, facts_of
+from app.recommend.rules import Facts, facts_of, touches
 from app.vocabulary import Advice, Architecture, Flip, Ground, Kind, Part, Reason, Task, WhyNot
-
-if TYPE_CHECKING:
-    from app.recommend.advisor import Advisor
 
 _CITED = 3
 Status = Literal["first", "ranked", "excluded", "reference", "unranked"]
@@ -36,7 +34,7 @@ def why_not(answer_id: str, task: Task, slug: str, advisor: Advisor) -> WhyNot:
     grounds = tuple(
         Ground(
             rule_id=rule.id,
-            text=told(rule, index, facts, advisor),
+            text=advisor.told(rule, index, facts),
             source=rule.sources[0],
             lifted_by=lifted(rule, index, asked, facts, advisor),
         )

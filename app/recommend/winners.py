@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from app.recommend.advisor import Advisor
 from app.recommend.describe import complete, describe
 from app.recommend.flips import AXES, first_along
 from app.recommend.rank import rank
 from app.recommend.rules import Facts, facts_of
 from app.vocabulary import MapAxis, MapField, Task, Winner, WinnerMap
-
-if TYPE_CHECKING:
-    from app.recommend.advisor import Advisor
 
 FIELDS = {MapField(axis.path.split(".")[1]): axis for axis in AXES}
 COLUMNS, ROWS, MOST = 24, 16, 64

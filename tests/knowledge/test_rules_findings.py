@@ -10,7 +10,7 @@ import pytest
 
 from app.knowledge.files import SHIPPED
 from app.knowledge.load import load
-from app.recommend.advisor import fit, recommend
+from app.recommend import fit, recommend
 from app.recommend.describe import describe
 from app.recommend.rank import rank
 from app.recommend.recipe import formula

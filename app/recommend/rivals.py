@@ -1,4 +1,4 @@
-"""Sentences about the task as a whole: from rules, and from other methods than GANs whose figures are better."""
+"""Methods that are no GANs and whose figures are better than those of every GAN they were measured with."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.recommend.figures import Figures
-from app.recommend.rank import Ranking
-from app.recommend.rules import Facts, fill
 from app.vocabulary import Advice, Architecture, Kind, TaskSlug
-
-if TYPE_CHECKING:
-    from app.recommend.advisor import Advisor
 
 _NAMED, _FIGURES = 5, 3
 """Methods named for one task, and figures cited for each."""
@@ -68,14 +62,3 @@ def rivals_of(figures: Figures, architectures: Sequence[Architecture]) -> dict[T
             ids = tuple(figures.rows[i].id for i in won[:_FIGURES])
             found[task].append(Rival(cards[slug].name, len(won), len(results), ids, figures.rows[won[0]].source))
     return {task: tuple(sorted(rivals, key=lambda r: (-r.share, r.name))[:_NAMED]) for task, rivals in found.items()}
-
-
-def advice_of(facts: Facts, ranking: Ranking, advisor: Advisor) -> tuple[Advice, ...]:
-    """The advice of the rules that fire on the task or on a candidate, then the rivals of the task."""
-    left = ranking.left
-    out = [
-        Advice(rule_id=rule.id, benchmark_ids=(), text=fill(rule.then.advise or rule.text, facts), source=rule.sources[0])
-        for rule, mask in advisor.rules.firing("advise", facts)
-        if mask is True or bool((mask & left).any())
-    ]
-    return (*out, *(rival.advice for rival in advisor.rivals.get(facts["task.task"], ())))
