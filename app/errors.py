@@ -9,12 +9,15 @@ AdvisorError                 500  internal
 |- Unauthorized              401  unauthorized
 |- Forbidden                 403  forbidden, names the scope that is missing
 |- NotFound                  404  not_found
+|- MethodNotAllowed          405  method_not_allowed, names those that are
+|- TooSlow                   408  too_slow
 |- Conflict                  409  conflict
 |- Gone                      410  gone
 |- Changed                   412  precondition_failed
 |- TooLarge                  413  too_large
 |- UnsupportedMedia          415  unsupported_media_type
 |- TooMany                   429  too_many_requests, says when to come back
+|- HeadTooLarge              431  head_too_large
 |- KnowledgeError            500  knowledge, with file, line and field
 |- NotReady                  503  not_ready
 `- KnowledgeOutOfDate        503  knowledge_out_of_date, names the command that mends it
@@ -112,6 +115,16 @@ class NotFound(AdvisorError):
     status, code, title = 404, "not_found", "There is nothing here"
 
 
+class MethodNotAllowed(AdvisorError):
+    status, code, title = 405, "method_not_allowed", "The method is not allowed here"
+
+
+class TooSlow(AdvisorError):
+    """A head or a body that did not come in time."""
+
+    status, code, title, retryable = 408, "too_slow", "The request came too slowly", True
+
+
 class Conflict(AdvisorError):
     status, code, title = 409, "conflict", "The state of the resource does not allow this"
 
@@ -138,6 +151,10 @@ class UnsupportedMedia(AdvisorError):
 
 class TooMany(AdvisorError):
     status, code, title, retryable = 429, "too_many_requests", "Too many requests", True
+
+
+class HeadTooLarge(AdvisorError):
+    status, code, title = 431, "head_too_large", "The head of the request is too large"
 
 
 class KnowledgeError(AdvisorError):

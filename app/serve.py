@@ -13,6 +13,7 @@ import uvicorn
 
 from app import db, logs, policies
 from app.access import require_keys
+from app.connections import Connection
 from app.knowledge.load import load
 from app.knowledge.sync import stamp, sync
 from app.recommend import fit
@@ -80,6 +81,8 @@ def serve(host: str, port: int, workers: int) -> None:
         port=port,
         log_level="warning",
         server_header=False,
+        http=Connection,
+        ws="none",
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)

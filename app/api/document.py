@@ -127,7 +127,7 @@ def _complete(method: str, path: str, operation: dict[str, Any]) -> set[int]:
 
 
 def _refusals(method: str, path: str, operation: dict[str, Any]) -> set[int]:
-    found = {405, 429, 500, 503}
+    found = {405, 429, 431, 500, 503}
     if needed(method.upper(), path) is not None:
         found |= {401, 403}
     if "{" in path:
@@ -135,7 +135,7 @@ def _refusals(method: str, path: str, operation: dict[str, Any]) -> set[int]:
     if path.startswith("/v1/validations/{"):
         found.add(410)
     if method in WITH_BODY:
-        found |= {400, 409, 413, 415}
+        found |= {400, 408, 409, 413, 415}
     if method == "delete":
         found.add(409)
     if any(p.get("name") == "If-Match" for p in operation.get("parameters", [])):
@@ -149,8 +149,7 @@ def _takes_input(method: str, operation: dict[str, Any]) -> bool:
 
 def _problem(status: int) -> dict[str, Any]:
     kinds = [k for k in _kinds() if k.status == status]
-    title = kinds[0].title if kinds else "The method is not allowed here"
-    codes = [k.code for k in kinds] or ["method_not_allowed"]
+    title, codes = kinds[0].title, [k.code for k in kinds]
     example: dict[str, Any] = {
         "type": f"/problems/{codes[0]}",
         "title": title,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,19 +12,25 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from app.api.wire import encode
-from app.errors import AdvisorError, BadRequest, NotReady, Problem, Unprocessable, field_problem
+from app.errors import (
+    AdvisorError,
+    BadRequest,
+    FieldProblem,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    Problem,
+    TooLarge,
+    Unprocessable,
+    UnsupportedMedia,
+    field_problem,
+)
 
 log = logging.getLogger("gan_advisor")
 MEDIA_TYPE = "application/problem+json"
 
-HTTP_CODES = {
-    400: "malformed",
-    404: "not_found",
-    405: "method_not_allowed",
-    406: "not_acceptable",
-    413: "too_large",
-    415: "unsupported_media_type",
-}
+RAISED = {kind.status: kind for kind in (BadRequest, NotFound, MethodNotAllowed, TooLarge, UnsupportedMedia)}
+"""What the framework raises by its status."""
 
 
 def problem_response(error: AdvisorError, request_id: str, headers: dict[str, str] | None = None) -> Response:
@@ -59,14 +64,15 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        known = AdvisorError(str(error.detail))
-        known.status, known.code = error.status_code, HTTP_CODES.get(error.status_code, "http_error")
-        known.title = HTTPStatus(error.status_code).phrase
+        known, headers = RAISED.get(error.status_code, AdvisorError)(str(error.detail)), dict(error.headers or {})
         if error.status_code == 404:
             known.detail = f"there is no {request.url.path}; see /openapi.json for what there is"
-        headers = dict(error.headers or {})
-        if error.status_code == 405 and (methods := _methods(request)):
-            headers = {"Allow": ", ".join(methods)}
+        if error.status_code == 405:
+            allowed = ", ".join(_methods(request)) or headers.get("Allow", "")
+            headers = {"Allow": allowed}
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=headers)
+            known.detail = f"{request.method} is not allowed here" + (f", but {allowed}" if allowed else "")
         return problem_response(known, request_id(request), headers)
 
     @app.exception_handler(SQLAlchemyError)
@@ -84,7 +90,8 @@ def _methods(request: Request) -> list[str]:
     for part in ("[^/]+", ".+"):  # an id may hold slashes
         for template in (path, *known):
             if template in known and re.fullmatch(re.sub(r"\{\w+\}", part, template), path):
-                return [method.upper() for method in known[template]]
+                methods = [method.upper() for method in known[template]]
+                return [*methods, "HEAD"] if "GET" in methods else methods
     return []
 
 
@@ -95,8 +102,9 @@ def request_id(request: Request) -> str:
 def from_validation(error: RequestValidationError) -> AdvisorError:
     """Pydantic's errors with JSON pointers; broken JSON is malformed rather than invalid."""
     problems = [field_problem(e) for e in error.errors()]
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        return BadRequest(f"the body is not JSON: {problems[0].detail}", problems)
+    for broken in (e for e in error.errors() if e["type"] == "json_invalid"):
+        what = f"{broken.get('ctx', {}).get('error', 'it cannot be read')}, at character {broken['loc'][-1]}"
+        return BadRequest(f"the body is not JSON: {what}", [FieldProblem(pointer="#", code="json_invalid", detail=what)])
     named = "; ".join(f"{p.pointer}: {p.detail}" for p in problems[:3])
     more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
     return Unprocessable(named + more, problems)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def install(app: FastAPI) -> None:
-    """Adds the route."""
-    app.router.routes.append(Route("/mcp", endpoint=Endpoint(), methods=["GET", "POST", "DELETE"], include_in_schema=False))
+    """Adds the route. Without sessions there is no stream to GET, which would carry nothing and never end, and nothing to DELETE."""
+    app.router.routes.append(Route("/mcp", endpoint=Endpoint(), methods=["POST"], include_in_schema=False))
 
 
 class Endpoint:

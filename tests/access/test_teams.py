@@ -107,8 +107,6 @@ def filled(path: str, made: dict[str, str]) -> str:
     return re.sub(r"\{([^}]+)\}", one, path)
 
 
-ENDLESS = ("GET", "/mcp")
-"""A stream of the protocol that names nothing and does not end."""
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH": {"content": b"x", "headers": {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}},
     "POST": {"json": {}},
@@ -130,9 +128,6 @@ def test_no_route_shows_or_changes_what_another_team_made(
     assert len(everything) > 40
     for method, path in everything:
         address = filled(path, made)
-        if (method, path) == ENDLESS:
-            problem(client.request(method, address), 401)
-            continue
         found = theirs(method, address, **body_for(method, path))
         names = set(re.findall(r"\{(\w+)", path))
         if names & set(own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -104,8 +105,8 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: TestClient)
     problem(client.get("/v1/nothing"), 404)
     found = client.delete("/v1/architectures")
     problem(found, 405)
-    assert found.headers["allow"] == "GET"
-    assert set(client.patch("/v1/validations").headers["allow"].split(", ")) == {"GET", "POST"}
+    assert found.headers["allow"] == "GET, HEAD"
+    assert set(client.patch("/v1/validations").headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
     assert client.post("/v1/rules/a/b").headers["allow"] == "GET"
 
 
@@ -142,3 +143,49 @@ def test_a_request_id_is_echoed_and_a_hostile_one_replaced(client: TestClient) -
 def test_every_problem_type_resolves(client: TestClient) -> None:
     found = problem(client.get("/v1/nothing"), 404)
     assert client.get(found["type"]).json()["status"] == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/gpus", "/v1/architectures/dcgan", "/healthz", "/static/icon.svg", "/v1/nothing"])
+def test_head_is_get_without_its_body(client: TestClient, path: str) -> None:
+    whole = client.get(path, headers={"Accept-Encoding": "identity"})
+    head = client.head(path, headers={"Accept-Encoding": "identity"})
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    same = ("content-type", "content-length", "etag", "cache-control")
+    assert [head.headers.get(name) for name in same] == [whole.headers.get(name) for name in same]
+
+
+def test_the_head_of_a_stream_ends_at_once(client: TestClient) -> None:
+    body = {"task": {"data": {"type": "image"}}, "dataset": "digits", "architectures": ["dcgan"], "budget": {"max_seconds": 10}}
+    made = client.post("/v1/validations", json=body).json()["id"]
+    head = client.head(f"/v1/validations/{made}/events", headers={"Accept": "text/event-stream"})
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+
+
+def test_options_names_the_methods_and_needs_no_body(client: TestClient) -> None:
+    found = client.options("/v1/validations/x")
+    assert (found.status_code, found.headers["allow"], found.content) == (204, "GET, DELETE, HEAD", b"")
+    problem(client.options("/v1/nothing"), 404)
+
+
+@pytest.mark.parametrize("path", ["/v1/recommendations", "/v1/datasets?filename=a.csv", "/v1/benchmarks"])
+def test_a_packed_body_is_not_unpacked(client: TestClient, path: str) -> None:
+    kind = {"Content-Type": "text/csv" if "datasets" in path else "application/json", "Content-Encoding": "gzip"}
+    found = client.request("PUT" if "datasets" in path else "POST", path, content=gzip.compress(b"{}"), headers=kind)
+    problem(found, 415)
+
+
+def test_the_type_of_every_problem_leads_to_its_meaning_and_has_one_title(client: TestClient) -> None:
+    wrong = [client.delete("/v1/gpus"), client.get("/no"), client.get("/v1/gpus?limit=0"), client.get("/v1/validations/x")]
+    wrong += [client.post("/v1/estimates", content=b"{", headers={"Content-Type": "application/json"})]
+    for found in wrong:
+        body = found.json()
+        told = client.get(body["type"]).json()
+        assert (told["code"], told["title"], told["status"]) == (body["code"], body["title"], body["status"])
+    assert wrong[-1].json()["errors"][0]["pointer"] == "#"
+
+
+def test_the_protocol_for_agents_has_no_endless_stream(client: TestClient) -> None:
+    found = client.get("/mcp", headers={"Accept": "text/event-stream"})
+    assert problem(found, 405)["code"] == "method_not_allowed"
+    assert found.headers["allow"] == "POST"
