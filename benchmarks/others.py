@@ -19,6 +19,7 @@ import tempfile
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -169,7 +170,7 @@ def vegans(kind: str) -> Callable[[Recipe, Dataset], tuple[str, Loop]]:
 def mimicry(one: Recipe, _: Dataset) -> tuple[str, Loop]:
     six = types.ModuleType("torch._six")
     six.container_abcs, six.string_classes, six.int_classes = collections.abc, (str, bytes), int  # type: ignore[attr-defined]
-    six.inf = float("inf")  # type: ignore[attr-defined]
+    six.inf, six.PY3, six.PY37 = float("inf"), True, True  # type: ignore[attr-defined]
     sys.modules["torch._six"] = six
     without = ("tensorflow", "torchvision", "torch.utils.tensorboard", "requests")
     name, sagan = package("torch-mimicry", "torch_mimicry.nets.sagan", *without)
@@ -260,8 +261,11 @@ def ctgan(one: Recipe, data: Dataset) -> tuple[str, Loop]:
 
 
 def gretel(one: Recipe, data: Dataset) -> tuple[str, Loop]:
-    """A call is an epoch, as above."""
+    """A call is an epoch, as above. Its discriminators have one layer more than the authors', which is left out."""
     name, dgan = package("gretel-synthetics", "gretel_synthetics.timeseries_dgan.dgan", "category_encoders")
+    dgan.Discriminator = partial(
+        lambda like, size, num_layers, num_units: like(size, num_layers - 1, num_units), dgan.Discriminator
+    )
     config = importlib.import_module("gretel_synthetics.timeseries_dgan.config").DGANConfig
     series = data.fields["series"].numpy()
     size = {"max_sequence_len": series.shape[1], "sample_len": one.options["steps"], "batch_size": one.batch_size}
