@@ -107,7 +107,7 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: TestClient)
     problem(found, 405)
     assert found.headers["allow"] == "GET, HEAD"
     assert set(client.patch("/v1/validations").headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
-    assert client.post("/v1/rules/a/b").headers["allow"] == "GET"
+    assert client.post("/v1/rules/a/b").headers["allow"] == "GET, HEAD"
 
 
 def test_an_unexpected_error_tells_nothing_of_the_inside(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
