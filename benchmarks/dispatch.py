@@ -162,10 +162,10 @@ def _one(folder: Path, backend: str, count: int, workers: int) -> None:
     from app import db
     from app.settings import settings
     from app.validations import engine
-    from benchmarks.chaos import _postgresql
+    from benchmarks.victims import postgresql
 
     folder.mkdir()
-    url = f"sqlite:///{folder}/dispatch.sqlite3" if backend == "sqlite" else _postgresql(folder)[0]
+    url = f"sqlite:///{folder}/dispatch.sqlite3" if backend == "sqlite" else postgresql(folder)[0]
     os.environ |= {"GAN_ADVISOR_DATA_DIR": str(folder / "var"), "GAN_ADVISOR_DATABASE_URL": url}
     caches: tuple[Callable[..., Any], ...] = (settings, db.engine, engine._client)
     for cached in caches:

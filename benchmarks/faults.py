@@ -12,10 +12,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.chaos import Processes, Watch
+from benchmarks.victims import Processes, Watch
 
 HITS = 2
 """A run's own process is killed so often at most: after four starts in a row a validation fails, as it should."""
