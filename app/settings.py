@@ -63,7 +63,12 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """The database URL, the embedded default filled in."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'gan-advisor.sqlite3').absolute()}"
+        return self.database_url or f"sqlite:///{self.embedded}"
+
+    @property
+    def embedded(self) -> Path:
+        """The SQLite file that stands in where no database is named."""
+        return (self.data_dir / "gan-advisor.sqlite3").absolute()
 
     @property
     def runs(self) -> Path:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.task import given, read_task
+
+if TYPE_CHECKING:
+    from app.recommend.cost import Pair
 
 
 def recommend(
@@ -78,7 +82,7 @@ def estimate(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The whole estimate as JSON.")] = False,
 ) -> None:
-    """What training costs: memory, time, money and energy, with their parts. Without a server."""
+    """What training costs: memory, time, money and energy, with their parts. Without a server; corrected by what was measured here."""
     from app.cli.screen import out
     from app.estimates import estimate as run
     from app.estimates import read_request
@@ -88,11 +92,22 @@ def estimate(
     budget = given(dict(memory_gb=memory_gb, gpu_hours=gpu_hours, usd=usd))
     sizes = dict(resolution=resolution, length=length, batch_size=batch, images_per_pass=images_per_pass, precision=precision)
     rest = dict(gpu=gpu, gpus=gpus, kimg=kimg, budget=budget, questions=question)
-    found = run(read_request({"architecture": architecture, **given(sizes), **given(rest)}), shipped())
+    found = run(read_request({"architecture": architecture, **given(sizes), **given(rest)}), shipped(), _measured())
     if json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
     else:
         show_estimate(out, found)
+
+
+def _measured() -> Sequence[Pair]:
+    """The ledger of the database of the settings; nothing where there is none yet, and a warning where it cannot be read."""
+    from app.settings import settings
+
+    if not settings().database_url and not settings().embedded.exists():
+        return ()
+    from app.validations.ledger import at_hand
+
+    return at_hand()
 
 
 def fingerprint(
