@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import threading
@@ -16,17 +17,19 @@ from app import db
 from app.settings import settings
 from app.tables import DeliveryRow, EndpointRow
 from app.webhooks import sign
-from app.webhooks.address import Refused, resolve
+from app.webhooks.address import Place, Refused, resolve
 
 log = logging.getLogger("gan_advisor")
 SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 """Seconds from one attempt to the next; about three days, then it has failed."""
-TIMEOUT = 15.0
+TIMEOUT = 20.0
+"""Seconds of one attempt from its connection to the end of the answer's head, however that trickles."""
 LEASE_SECONDS = 90.0
 """After this a delivery whose process was lost is sent again."""
 LONGEST_WAIT = 86_400.0
 KEEP_SECONDS = 30 * 86_400.0
-AT_ONCE = 4
+AT_ONCE, OF_A_TEAM = 20, 5
+"""Deliveries of one look, all on their way together: the slow endpoints of one team leave room for those of others."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,14 @@ def deliver_due() -> int:
 
 
 def lease() -> list[Letter]:
-    """Takes up to twenty due deliveries for this process. What is for a disabled endpoint waits until it is enabled."""
+    """Takes up to AT_ONCE due deliveries for this process. What is for a disabled endpoint waits until it is enabled."""
     with db.reading() as session:
         now = db.now(session)
-        due = sa.select(DeliveryRow.id, DeliveryRow.next_at).join(EndpointRow).where(DeliveryRow.next_at <= now)
-        found = session.execute(due.where(EndpointRow.enabled).order_by(DeliveryRow.next_at).limit(20)).all()
+        place = sa.func.row_number().over(partition_by=EndpointRow.team, order_by=DeliveryRow.next_at).label("place")
+        columns = DeliveryRow.id, DeliveryRow.next_at, place
+        due = sa.select(*columns).join(EndpointRow).where(DeliveryRow.next_at <= now, EndpointRow.enabled).subquery()
+        first = sa.select(due.c.id, due.c.next_at).where(due.c.place <= OF_A_TEAM)
+        found = session.execute(first.order_by(due.c.next_at).limit(AT_ONCE)).all()
     letters = []
     for delivery_id, next_at in found:
         with db.transaction() as session:
@@ -126,16 +132,20 @@ def send(letter: Letter) -> Outcome:
     headers = sign.headers(letter.id, int(time.time()), letter.body, letter.keys)
     headers |= {"Content-Type": "application/json", "User-Agent": "gan-advisor", "Host": place.host_header}
     try:
-        with (
-            httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client,
-            client.stream(
-                "POST", place.url, content=letter.body, headers=headers, extensions={"sni_hostname": place.host}
-            ) as response,
-        ):
-            error = None if response.is_success else f"answered {response.status_code}"
-            return Outcome(response.status_code, error, _retry_after(response))
-    except httpx.HTTPError as error:
+        return asyncio.run(_post(place, letter.body, headers))
+    except (httpx.HTTPError, TimeoutError) as error:
         return Outcome(None, f"no answer: {type(error).__name__}")
+
+
+async def _post(place: Place, body: bytes, headers: dict[str, str]) -> Outcome:
+    """Asynchronous for its deadline alone: a timeout of each read would never end with who sends a byte now and then."""
+    async with (
+        asyncio.timeout(TIMEOUT),
+        httpx.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client,  # noqa: S113
+        client.stream("POST", place.url, content=body, headers=headers, extensions={"sni_hostname": place.host}) as response,
+    ):
+        error = None if response.is_success else f"answered {response.status_code}"
+        return Outcome(response.status_code, error, _retry_after(response))
 
 
 def record(letter: Letter, outcome: Outcome) -> None:

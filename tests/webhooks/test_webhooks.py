@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -162,6 +165,36 @@ def test_after_three_days_it_has_failed_and_can_be_sent_again_by_hand(
     assert receiver.got[-1][0]["webhook-id"] == made["id"]
 
 
+def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, allowed: None) -> None:
+    monkeypatch.setattr(courier, "TIMEOUT", 1.0)
+    over = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        one, _ = server.accept()
+        with one, contextlib.suppress(OSError):
+            one.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not over.wait(0.1):  # no read of its own takes long
+                one.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=trickle, args=(server,), daemon=True).start()
+        letter = courier.Letter("m", "e", f"http://127.0.0.1:{server.getsockname()[1]}/", ("whsec_AAAA",), b"{}", 1)
+        assert courier.send(letter) == courier.Outcome(None, "no answer: TimeoutError")
+        over.set()
+
+
+def test_one_team_takes_but_a_part_of_a_look(database: str, allowed: None, receiver: Receiver) -> None:
+    for team, messages in (("loud", 30), ("quiet", 2)):
+        made = endpoints.create(NewWebhook(url=receiver.url), team)
+        for _ in range(messages):
+            endpoints.ping(made.id, team)
+    with db.transaction() as session:
+        session.execute(sa.update(DeliveryRow).values(next_at=DeliveryRow.created_at - 100))
+    letters = courier.lease()
+    counted = collections.Counter(letter.endpoint_id for letter in letters)
+    assert sorted(counted.values()) == [2, courier.OF_A_TEAM]
+
+
 def test_an_endpoint_that_is_gone_is_disabled(allowed: None, client: TestClient, receiver: Receiver) -> None:
     endpoint = _made(client, receiver)
     path = f"/v1/webhook-endpoints/{endpoint['id']}"
@@ -229,7 +262,7 @@ def test_an_event_that_is_rolled_back_leaves_no_message_and_a_written_one_surviv
 def test_of_two_couriers_one_takes_a_message_and_a_lost_one_frees_it(database: str, allowed: None, receiver: Receiver) -> None:
     forget_settings()
     made = endpoints.create(NewWebhook(url=receiver.url), None)
-    for _ in range(6):
+    for _ in range(courier.OF_A_TEAM):
         endpoints.ping(made.id, None)
     taken: list[str] = []
     couriers = [threading.Thread(target=lambda: taken.extend(letter.id for letter in courier.lease())) for _ in range(4)]
@@ -237,9 +270,9 @@ def test_of_two_couriers_one_takes_a_message_and_a_lost_one_frees_it(database: s
         one.start()
     for one in couriers:
         one.join()
-    assert len(taken) == len(set(taken)) == 6
+    assert len(taken) == len(set(taken)) == courier.OF_A_TEAM
     _due_now()  # the lease has run out
-    assert len(courier.lease()) == 6
+    assert len(courier.lease()) == courier.OF_A_TEAM
 
 
 @pytest.mark.parametrize(
