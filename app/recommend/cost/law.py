@@ -86,6 +86,23 @@ class Rows:
         whole: Array = self.z @ self.reach + np.diag(noise) + shared
         return whole
 
+    @cached_property
+    def inverse(self) -> Array:
+        """Of the covariance of all rows."""
+        inverse: Array = scipy.linalg.inv(self.covariance) if len(self.y) else np.zeros((0, 0))
+        return inverse
+
+    def inverse_of(self, kept: Index) -> Array:
+        """Of the covariance of the rows kept, from that of all where few are left out."""
+        out = np.setdiff1d(np.arange(len(self.y)), kept)
+        if 2 * len(out) > len(self.y):
+            alone: Array = scipy.linalg.inv(self.covariance[np.ix_(kept, kept)]) if len(kept) else np.zeros((0, 0))
+            return alone
+        whole, across = self.inverse, self.inverse[np.ix_(kept, out)]
+        less: Array = across @ scipy.linalg.solve(whole[np.ix_(out, out)], across.T, assume_a="pos")
+        left: Array = whole[np.ix_(kept, kept)] - less
+        return left
+
     def fit(self, kept: Index | None = None) -> Law:
         """The law of all rows, or of those kept."""
         return Law(self, np.arange(len(self.y)) if kept is None else kept)
@@ -102,8 +119,7 @@ class Law:
 
     def __init__(self, rows: Rows, kept: Index) -> None:
         self.rows, self.kept = rows, kept
-        part = rows.covariance[np.ix_(kept, kept)]
-        self.inverse: Array = scipy.linalg.inv(part) if len(kept) else np.zeros((0, 0))
+        self.inverse = rows.inverse_of(kept)
         self.rest: Array = (rows.y - rows.expected)[kept]
         self.reach: Array = np.ascontiguousarray(rows.reach[:, kept])
 
