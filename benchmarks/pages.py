@@ -26,7 +26,8 @@ VISITS = 9
 MOST_MS, MOST_BYTES = 200, 150_000
 PAINTED = """() => new Promise(done => new PerformanceObserver(seen => {
   const paint = seen.getEntriesByName("first-contentful-paint")[0];
-  if (paint) done([paint.startTime, performance.getEntriesByType("navigation")[0].responseStart]);
+  const [page] = performance.getEntriesByType("navigation"), all = [page, ...performance.getEntriesByType("resource")];
+  if (paint) done([paint.startTime, page.responseStart, all.reduce((sum, one) => sum + one.transferSize, 0)]);
 }).observe({ type: "paint", buffered: true }))"""
 TASK = {"data": {"type": "image", "resolution": 256, "samples": 1000}, "budget": {"gpu": "RTX 3090", "gpu_hours": 48}}
 PAGES = {
@@ -53,12 +54,11 @@ PAGES = {
 def visit(browser: Browser, url: str) -> tuple[float, float, int]:
     """(ms to the first contentful paint, ms to the first byte, bytes of all responses) of one visit of a stranger."""
     context = browser.new_context()
-    page, sizes = context.new_page(), list[int]()
-    page.on("requestfinished", lambda r: sizes.append(sum(r.sizes()[k] for k in ("responseBodySize", "responseHeadersSize"))))
-    page.goto(url, wait_until="load")
-    painted, began = page.evaluate(PAINTED)
+    page = context.new_page()
+    page.goto(url, wait_until="networkidle")
+    painted, began, size = page.evaluate(PAINTED)
     context.close()
-    return painted, began, sum(sizes)
+    return painted, began, size
 
 
 @contextlib.contextmanager

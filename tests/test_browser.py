@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 import pytest
@@ -204,16 +204,32 @@ def test_figures_are_filtered_compared_and_followed_to_their_source(server: str,
     )
 
 
-def test_every_page_is_small_and_fits_a_phone(server: str, page: Page) -> None:
+SCHEMES: list[tuple[Literal["light", "dark"], dict[str, list[str]]]] = [("light", {}), ("dark", {"runOnly": ["color-contrast"]})]
+
+
+def test_every_page_is_small_fits_a_phone_and_can_be_read_by_everybody(server: str, page: Page) -> None:
+    from axe_playwright_python.base import AXE_SCRIPT
+
     sizes: list[int] = []
     parts = ("responseBodySize", "responseHeadersSize")
     page.on("requestfinished", lambda request: sizes.append(sum(request.sizes()[part] for part in parts)))
-    links = ["/"]
+    links = [
+        "/",
+        "/evidence?disputed=true",
+        "/compare?architecture=stylegan2-ada&architecture=fastgan",
+    ]
     page.goto(server)
     links += [str(a.get_attribute("href")) for a in page.get_by_label("Pages").get_by_role("link").all()]
-    assert len(links) > 10
+    assert len(links) > 12
+    task = {"data": {"type": "image", "resolution": 256, "samples": 1000}, "budget": {"gpu": "RTX 3090", "gpu_hours": 48}}
+    links.append(f"/recommendations/{httpx.post(f'{server}/v1/recommendations', json=task).json()['id']}")
     for address in links:
         sizes.clear()
         page.goto(server + address, wait_until="networkidle")
         assert 0 < sum(sizes) < 150_000, address
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+        page.evaluate(AXE_SCRIPT)
+        for scheme, asked in SCHEMES if address in links[:3] or address == links[-1] else SCHEMES[:1]:
+            page.emulate_media(color_scheme=scheme)
+            found = page.evaluate("asked => axe.run(asked)", asked | {"resultTypes": ["violations"]})["violations"]
+            assert [(f["id"], f["impact"], f["nodes"][0]["html"]) for f in found] == [], f"{address} {scheme}"

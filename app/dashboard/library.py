@@ -77,12 +77,14 @@ AskedQuery = Annotated[Asked, Depends()]
 def evidence(request: Request, asked: AskedQuery, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
     """The published figures, those measured alike beside each other, best first."""
     shelf = shelf_of(request.app.state.knowledge)
-    found = asked.of(shelf)
-    page_of = [b for members in ordered(found, asked.order).values() for b in members][start : start + FIGURES]
+    found = [b for members in ordered(asked.of(shelf), asked.order).values() for b in members]
+    page_of = found[start : start + FIGURES]
+    shown = {b.id for b in page_of} if asked.disputed else frozenset[str]()
     return page(
         request,
         "evidence.html",
         groups=ordered(page_of),
+        disputes=[members for members in shelf.disputes if members[0].id in shown],
         disputed=shelf.disputed,
         asked=asdict(asked),
         query=urlencode({k: v for k, v in asdict(asked).items() if v and v != "name"}),
@@ -172,7 +174,9 @@ class Shelf:
     figures: tuple[Benchmark, ...]
     """As the evidence shows them: by yardstick, the best first."""
     ids: frozenset[str]
+    disputes: tuple[tuple[Benchmark, ...], ...]
     disputed: frozenset[str]
+    """The ids of those in disputes."""
     choices: Mapping[str, list[str]]
     """What each filter may say."""
 
@@ -186,19 +190,23 @@ def shelf_of(knowledge: Knowledge) -> Shelf:
     def made() -> Shelf:
         figures = [b for members in yardsticks(knowledge.benchmarks, knowledge).values() for b in members]
         choices = {name: sorted({getattr(b, name) for b in figures}) for name in FILTERS}
-        return Shelf(tuple(figures), frozenset(b.id for b in figures), disputes(knowledge), choices)
+        contradictions = disputes(figures)
+        disputed = frozenset(b.id for members in contradictions for b in members)
+        return Shelf(tuple(figures), frozenset(b.id for b in figures), contradictions, disputed, choices)
 
     return _SHELVES.of(knowledge.sha256, made)
 
 
-def disputes(knowledge: Knowledge) -> frozenset[str]:
-    """Figures that another source contradicts: same design, data and metric, but more than DISPUTED apart, whatever the protocol."""
+def disputes(figures: Iterable[Benchmark]) -> tuple[tuple[Benchmark, ...], ...]:
+    """Figures that contradict each other, lowest first: same design, data and metric from several sources, more than DISPUTED
+    apart, whatever the protocol."""
     alike: dict[tuple[Any, ...], list[Benchmark]] = defaultdict(list)
-    for b in knowledge.benchmarks:
+    for b in figures:
         alike[b.task, b.dataset, b.resolution, b.metric, b.architecture, b.variant, b.train_samples].append(b)
-    found = set()
+    found = []
     for members in alike.values():
-        low, high = min(b.value for b in members), max(b.value for b in members)
+        members.sort(key=lambda b: (b.value, b.id))
+        low, high = members[0].value, members[-1].value
         if len({b.source for b in members}) > 1 and low > 0 and high / low > DISPUTED:
-            found |= {b.id for b in members}
-    return frozenset(found)
+            found.append(tuple(members))
+    return tuple(found)

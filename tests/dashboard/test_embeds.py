@@ -78,7 +78,9 @@ def shipped(client: TestClient) -> Knowledge:
 def test_disputed_figures_stand_beside_each_other(client: TestClient) -> None:
     page = Html(client.get("/evidence?dataset=cifar10&metric=fid&architecture=wgan-gp&disputed=true").text)
     assert page.mistakes == []
-    assert "25.852" in page.text and "53.98" in page.text
+    lowest, highest = page.text.index("25.852"), page.text.index("53.98")
+    assert page.text.index("times apart") < lowest < highest, "one heading, the lowest first"
+    assert page.text.count("times apart") == len(page.all("tr", class_="yard"))
     assert "No figure matches" in Html(client.get("/evidence?architecture=ctgan&dataset=cifar10").text).text
 
 
