@@ -299,7 +299,7 @@ def test_of_two_couriers_one_takes_a_message_and_a_lost_one_frees_it(database: s
         "https://[2002:7f00:1::]/",
         "https://224.0.0.1/",
         "http://93.184.215.14/",
-        "https://user:word@93.184.215.14/",
+        "https://user:pw@93.184.215.14/",
         "ftp://93.184.215.14/",
         "file:///etc/passwd",
         "https://[/",
