@@ -70,6 +70,9 @@ class Nothing(types.ModuleType):
     def __call__(self, *_: Any, **__: Any) -> Any:
         return self
 
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        return ()
+
 
 class Without(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds nothing under some names, which may be installed or not."""
@@ -217,9 +220,10 @@ def progan(one: Recipe, _: Dataset) -> tuple[str, Loop]:
 def stylegan2(one: Recipe, _: Dataset) -> tuple[str, Loop]:
     """Its discriminator at half its width, as ours; its penalty stands at every fourth step, ours at every sixteenth, and its path
     lengths count only late, ours from the first."""
+    without = "aim", "fire", "torchvision", "vector_quantize_pytorch"
     there, torch.cuda.is_available = torch.cuda.is_available, lambda: True
     try:
-        name, style = package("stylegan2_pytorch", "stylegan2_pytorch.stylegan2_pytorch", "aim", "torchvision")
+        name, style = package("stylegan2_pytorch", "stylegan2_pytorch.stylegan2_pytorch", *without)
     finally:
         torch.cuda.is_available = there
     torch.Tensor.cuda = nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[assignment, method-assign]

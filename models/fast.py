@@ -22,16 +22,16 @@ def widths(resolution: int, width: int) -> list[int]:
 
 
 class FastGenerator(nn.Module):
-    """Latent -> 4x4 -> doubled by nearest neighbour and one or two convolutions in turn -> tanh."""
+    """Latent -> 4x4 -> doubled by nearest neighbour and two or one convolutions in turn, or `always` two -> tanh."""
 
-    def __init__(self, resolution: int, image: int, latent: int, width: int) -> None:
+    def __init__(self, resolution: int, image: int, latent: int, width: int, *, always: bool = False) -> None:
         super().__init__()
         wide = widths(resolution, width)
         self.first = nn.Sequential(
             spectral_norm(nn.ConvTranspose2d(latent, 2 * wide[0], 4, bias=False)), nn.BatchNorm2d(2 * wide[0]), nn.GLU(1)
         )
         pairs = list(zip(wide, wide[1:], strict=False))  # noqa: RUF007 - indexed below
-        self.grow = nn.ModuleList(Grow(a, b, noisy=i % 2 == 0) for i, (a, b) in enumerate(pairs))
+        self.grow = nn.ModuleList(Grow(a, b, noisy=always or i % 2 == 0) for i, (a, b) in enumerate(pairs))
         self.apart = min((BETWEEN.bit_length() - 1), len(pairs))
         self.excite = nn.ModuleList(Excite(wide[i], wide[i + self.apart]) for i in range(len(wide) - self.apart))
         self.image = spectral_norm(nn.Conv2d(wide[-1], image, 3, padding=1, bias=False))

@@ -1,10 +1,11 @@
 """Projected GAN, Sauer et al. 2021, arXiv:2111.01007: real and generated images are told apart in the features of a trained network.
 
 Section 3: four stages of EfficientNet-Lite, mixed across channels and then across scales by random convolutions that stay as they
-are, a small discriminator on each, whose hinge losses are added. Section 4: the generator of FastGAN with width 128, Adam 2e-4 with
-betas 0 and 0.99, batch 64, differentiable augmentation. Lite0 with the weights of its package takes the place of Lite1. Any power of
-two from 8 px on; smaller images than 64 px (`options.side`) are enlarged for the features. The figures with `efflite0` in their names
-look through the same network, so they flatter it: look at `kid_inception` too where its weights are at hand.
+are, a small discriminator on each, whose hinge losses are added. Section 4: the generator of FastGAN with width 128, in the authors'
+code with two convolutions at every side, Adam 2e-4 with betas 0 and 0.99, batch 64, differentiable augmentation. Lite0 with the
+weights of its package takes the place of Lite1. Any power of two from 8 px on; smaller images than 64 px (`options.side`) are enlarged
+for the features. The figures with `efflite0` in their names look through the same network, so they flatter it: look at `kid_inception`
+too where its weights are at hand.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
     discriminator = Discriminator(side, [mixed * share for share in MIXED])
     return duel(
         recipe,
-        normal_init(FastGenerator(recipe.resolution, recipe.channels, recipe.latent_dim, recipe.width)),
+        normal_init(FastGenerator(recipe.resolution, recipe.channels, recipe.latent_dim, recipe.width, always=True)),
         discriminator,
         latent=normal_latent,
         d_loss=losses.of_each(losses.hinge_d, discriminator.places),
