@@ -156,6 +156,45 @@ def test_inverse_questions_agree_with_the_estimate() -> None:
     assert more.value["images_per_pass"] > batch.value
 
 
+def test_every_gpu_is_tried_with_its_own_memory_and_within_the_gpu_hours() -> None:
+    """A budget of memory is that of the user's card; GPU-hours are those of all GPUs together."""
+    asked: dict[str, Any] = {"resolution": 1024, "kimg": 1000, "batch_size": 7 * 8, "gpus": 7}
+    (found,) = cost("stylegan2-ada", **asked, budget={"memory_gb": 4}, questions=("cheapest-gpu",)).answers
+    taken = cost("stylegan2-ada", **asked, gpu=found.value)
+    assert taken.fits
+    (none,) = cost(
+        "stylegan2-ada", **asked, budget={"gpu_hours": middle(taken.train_seconds) / 3600}, questions=("cheapest-gpu",)
+    ).answers
+    assert none.value != found.value
+
+
+def test_a_question_without_an_answer_says_why() -> None:
+    questions = ("largest-batch", "largest-resolution", "more-memory")
+    batch, size, more = cost("ctgan", gpu="T4", questions=questions).answers
+    assert size.value is None and "no resolution" in size.text
+    assert batch.text.startswith("at least") and more.text.startswith("Nothing")
+
+
+def test_the_memory_of_data_without_published_memory_is_that_of_our_network() -> None:
+    found = cost("ctgan", gpu="T4")
+    assert found.fits and "traced step" in found.basis
+    assert math.isclose(sum(part.bytes for part in found.memory_parts), middle(found.peak_memory_bytes), rel_tol=1e-6)
+
+
+def test_a_gpu_has_no_more_memory_than_it_has() -> None:
+    asked: dict[str, Any] = {"resolution": 1024, "batch_size": 16, "budget": {"memory_gb": 500}}
+    assert cost("stylegan2-ada", **asked, gpu="RTX 2080").fits is False
+    assert cost("stylegan2-ada", **asked).fits is True
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [({"batch_size": 32, "gpus": 7}, "28 a step"), ({"batch_size": 3, "gpus": 8}, "8 a step"), ({"resolution": 4096}, "outside")],
+)
+def test_what_cannot_be_done_as_asked_is_said(asked: dict[str, Any], said: str) -> None:
+    assert any(said in line for line in cost("stylegan2-ada", gpu="A100", **asked).assumptions)
+
+
 @pytest.mark.parametrize("gpu", [None, "A100 SXM4 40GB", "RTX 3090"])
 @pytest.mark.parametrize("resolution", [64, 256, 1024])
 def test_a_candidate_and_an_estimate_without_a_length_say_the_same_hours(resolution: int, gpu: str | None) -> None:

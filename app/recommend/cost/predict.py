@@ -155,6 +155,10 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
         batch = card.recipe.batch_size
         images = max(1, batch // asked.gpus) if isinstance(batch, int) else _IMAGES
         said.append(f"{images} per pass and GPU: {'the published batch' if isinstance(batch, int) else 'usual'}")
+    elif not asked.images_per_pass and images * asked.gpus != asked.batch_size:
+        said.append(f"{images} per pass and GPU, {images * asked.gpus} a step: {asked.batch_size} do not divide by {asked.gpus}")
+    if unit == "image" and resolution and not (card.resolution.min or 0) <= resolution <= (card.resolution.max or resolution):
+        said.append(f"resolution {resolution}: outside what its publication trains, carried there by the law")
     case = replace(
         by.lexicon.of(card, variant, resolution if unit == "image" else asked.length),
         images=float(images),
@@ -174,18 +178,23 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
 def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) -> Estimate:
     """What training takes. Pure; raises Unanswerable where a name is not known."""
     at = settle(asked, by)
-    step = traced(at.case, at.images, at.length, at.gpu, by.profiles[at.card.slug]) if at.ours else None
+    step = _traced(at, by) if at.ours else None
     time, memory, behind = (step.time, step.memory, step.behind) if step else _laws(at, by)
+    alike = at.case.unit, at.case.cpu
+    held = step
+    if not step and alike not in by.units[1] and at.card.slug in by.profiles and asked.implementation is None:
+        held = _traced(at, by)  # nobody has published a memory of such data: that of our own network says more than nothing
+        memory = held.memory
     own = ledger if step else ()  # the pairs are of our networks
     faster, smaller = correction(own, "time", at.gpu.name), correction(own, "memory", at.gpu.name)
     time = time[0] + faster.log, faster.narrowed(time[1])
     memory = memory[0] + smaller.log, smaller.narrowed(memory[1])
-    fixed = 0.0 if step else max(FIXED_GB, 0.0 if at.weighed else _held(at, by) / 1e9)
-    seconds = _exp(*time) if step or (at.case.unit, at.case.cpu) in by.units[0] else UNKNOWN
-    peak = _exp(*memory, shift=fixed, unit=1e9) if step or (at.case.unit, at.case.cpu) in by.units[1] else UNKNOWN
+    fixed = 0.0 if held else max(FIXED_GB, 0.0 if at.weighed else _held(at, by) / 1e9)
+    seconds = _exp(*time) if step or alike in by.units[0] else UNKNOWN
+    peak = _exp(*memory, shift=fixed, unit=1e9) if held or alike in by.units[1] else UNKNOWN
     whole = asked.kimg is None and not at.case.cpu and bool(by.whole.sources(at.card))
     hours = _exp(*by.whole.log_hours(at.case)) if whole else _product(scaled(seconds, 1 / 3600), at.kimg)
-    room = asked.budget.memory_gb or at.gpu.memory_gb
+    room = room_of(asked, at.gpu)
     chance = None
     if peak.expected is not None:
         chance = round(NormalDist(*memory).cdf(math.log(max(room - fixed, 1e-9))), 4)
@@ -204,7 +213,7 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
         gpus=asked.gpus,
         kimg=at.kimg,
         peak_memory_bytes=peak,
-        memory_parts=_parts(at, by, peak, step),
+        memory_parts=_parts(at, by, peak, held),
         start_up_bytes=_start_up(peak) if at.gpu is not CPU else peak,
         seconds_per_kimg=scaled(seconds, 1 / asked.gpus),
         train_seconds=scaled(hours, 3600 / asked.gpus),
@@ -214,12 +223,18 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
         fits=fits,
         fit_probability=chance,
         why=why,
-        basis=step.basis if step else _basis(at, by),
+        basis=step.basis if step else _basis(at, by) + (f"; its memory is of {held.basis}" if held else ""),
         formulas=step.formulas if step else FORMULAS,
         evidence=behind,
         ledger_pairs=max(faster.pairs, smaller.pairs),
         assumptions=at.assumptions,
     )
+
+
+def room_of(asked: EstimateRequest, gpu: Gpu) -> float:
+    """GB that training may take: those of the GPU, no more than the budget; the budget alone where no GPU is named."""
+    limit = asked.budget.memory_gb
+    return gpu.memory_gb if limit is None else min(limit, gpu.memory_gb) if asked.gpu else limit
 
 
 FORMULAS = (
@@ -228,6 +243,10 @@ FORMULAS = (
     "hours = seconds per thousand x thousands shown / 3600 where these are asked for, else those of whole published trainings",
     "money = GPU-hours x price; energy = GPU-hours x rated power",
 )
+
+
+def _traced(at: Setting, by: Predictor) -> Traced:
+    return traced(at.case, at.images, at.length, at.gpu, by.profiles[at.card.slug])
 
 
 def _laws(at: Setting, by: Predictor) -> tuple[tuple[float, float], tuple[float, float], tuple[Behind, ...]]:
@@ -336,16 +355,21 @@ def _verdict(
         said.append(f"the memory is unknown, {room:g} GB are there")
         inside.append(None)
     else:
-        sure = f", enough with {chance:.0%}" if chance and 0.005 < chance < 0.995 else ""
-        said.append(f"it takes {peak.expected / 1e9:.1f} GB of memory, {room:g} GB are there{sure}")
+        sure = f", enough with a probability of {chance:.0%}" if chance and 0.005 < chance < 0.995 else ""
+        said.append(f"it takes {number(peak.expected / 1e9, 1)} GB of memory, {room:g} GB are there{sure}")
         inside.append(peak.expected <= room * 1e9)
     for value, limit, unit in ((hours, asked.budget.gpu_hours, "GPU-hours"), (usd, asked.budget.usd, "US dollars")):
         if limit is not None:
             inside.append(None if value.expected is None else value.expected <= limit)
-            taken = "an unknown number" if value.expected is None else f"{value.expected:,.0f}"
-            said.append(f"{taken} of {limit:,.0f} {unit}")
+            taken = "an unknown number" if value.expected is None else number(value.expected)
+            said.append(f"{taken} of {number(limit)} {unit}")
     fits = False if False in inside else None if None in inside else True
     return fits, f"{'Fits' if fits else 'Does not fit' if fits is False else 'Unknown'}: {'; '.join(said)}."
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A figure in a sentence: so many decimals, but two significant digits where it is small."""
+    return f"{value:,.{digits}f}" if value >= 10 ** (1 - digits) else f"{value:.2g}"
 
 
 def _start_up(peak: Interval) -> Interval:
