@@ -59,7 +59,7 @@ def _running(row: ValidationRow, live: Live, workers: dict[str, Able]) -> str:
 
 
 def _validation(row: ValidationRow, status: Status, reason: str | None, waiting: Waiting | None = None) -> Validation:
-    told, path, data = row.progress, f"/v1/validations/{row.id}", row.plan["dataset"]
+    told, path, data = row.progress, f"/v1/validations/{row.id}", row.plan.get("dataset", {})
     return Validation(
         id=row.id,
         created_at=rfc3339(row.created_at),

@@ -27,7 +27,7 @@ def tell(session: Session, validation_id: str, seq: int, kind: str, timestamp: s
     for endpoint in session.scalars(sa.select(EndpointRow).where(of(row.team), EndpointRow.enabled)):
         if kind in endpoint.events:
             link = {"validation_id": validation_id, "seq": seq, "href": f"/v1/validations/{validation_id}"}
-            put(session, endpoint.id, kind, timestamp, link | named.told(dict(data), row.dataset))
+            put(session, endpoint.id, kind, timestamp, link | named.told(dict(data), row.dataset or {}))
 
 
 def put(session: Session, endpoint_id: str, kind: str, timestamp: str, data: Mapping[str, Any]) -> str:
