@@ -44,7 +44,7 @@ fuzz: setup  ## many examples of every API operation, good and bad; none may fai
 
 hostile: setup  ## what docs/security.md promises, tried: keys, teams, uploads, webhooks, slow clients, what a training may not do
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:xdist tests/access tests/webhooks tests/fingerprint tests/test_connections.py tests/test_leaks.py \
-	  tests/api/test_problems.py tests/api/test_idempotency.py tests/api/test_datasets.py tests/validations/test_named.py
+	  tests/api/test_problems.py tests/api/test_idempotency.py tests/api/test_conventions.py tests/api/test_sheets.py tests/api/test_datasets.py tests/validations/test_named.py
 
 planted: setup  ## verdicts on recipes whose order is known; 12 minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.planted

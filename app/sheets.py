@@ -28,6 +28,6 @@ def _line(cells: Sequence[Any]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, list | dict):
         return orjson.dumps(value).decode()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
         return "'" + value
     return value
