@@ -181,6 +181,13 @@ def test_the_memory_of_data_without_published_memory_is_that_of_our_network() ->
     assert math.isclose(sum(part.bytes for part in found.memory_parts), middle(found.peak_memory_bytes), rel_tol=1e-6)
 
 
+def test_the_sentence_names_first_what_is_over() -> None:
+    asked: dict[str, Any] = {"resolution": 512, "gpu": "A100", "kimg": 5000}
+    why = cost("stylegan3", **asked, budget={"gpu_hours": 1, "usd": 10**6}).why
+    assert why.index("of 1 GPU-hours") < why.index("Apart from that") < why.index("GB of memory") < why.index("US dollars")
+    assert cost("stylegan3", **asked).why.startswith("Fits: it takes")
+
+
 def test_a_gpu_has_no_more_memory_than_it_has() -> None:
     asked: dict[str, Any] = {"resolution": 1024, "batch_size": 16, "budget": {"memory_gb": 500}}
     assert cost("stylegan2-ada", **asked, gpu="RTX 2080").fits is False

@@ -34,8 +34,8 @@ def _largest_batch(asked: EstimateRequest, found: Estimate, by: Predictor, ask: 
     if found.peak_memory_bytes.expected is None:
         return Told(question=Question.LARGEST_BATCH, value=None, text=NO_MEMORY)
     expected, safe = _batch(room, ask, sure=False), _batch(room, ask, sure=True)
-    text = f"{_most(expected)} per pass on one GPU with {room:g} GB; {_most(safe)} if it must hold with 95 %"
-    text += f", which is {_most(expected, asked.gpus)} over {asked.gpus} GPUs." if asked.gpus > 1 else "."
+    together = f", {_most(expected, asked.gpus)} over {asked.gpus} GPUs" if asked.gpus > 1 else ""
+    text = f"{_most(expected)} per pass on one GPU with {room:g} GB{together}; {_most(safe)} if it must hold with 95 %."
     if not expected:
         text = f"Not even one sample per pass is expected to fit into {room:g} GB."
     return Told(question=Question.LARGEST_BATCH, value=expected or None, text=text)

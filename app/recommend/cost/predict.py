@@ -348,23 +348,23 @@ def _held(at: Setting, by: Predictor) -> float:
 def _verdict(
     peak: Interval, chance: float | None, room: float, hours: Interval, usd: Interval, asked: EstimateRequest
 ) -> tuple[bool | None, str]:
-    """Whether the expected figures stay inside every limit, and the sentence that says so."""
-    said: list[str] = []
-    inside: list[bool | None] = []
+    """Whether the expected figures stay inside every limit, and the sentence that says so, what is over first."""
+    said: list[tuple[bool | None, str]] = []
     if peak.expected is None:
-        said.append(f"the memory is unknown, {room:g} GB are there")
-        inside.append(None)
+        said.append((None, f"the memory is unknown, {room:g} GB are there"))
     else:
         sure = f", enough with a probability of {chance:.0%}" if chance and 0.005 < chance < 0.995 else ""
-        said.append(f"it takes {number(peak.expected / 1e9, 1)} GB of memory, {room:g} GB are there{sure}")
-        inside.append(peak.expected <= room * 1e9)
+        text = f"it takes {number(peak.expected / 1e9, 1)} GB of memory, {room:g} GB are there{sure}"
+        said.append((peak.expected <= room * 1e9, text))
     for value, limit, unit in ((hours, asked.budget.gpu_hours, "GPU-hours"), (usd, asked.budget.usd, "US dollars")):
         if limit is not None:
-            inside.append(None if value.expected is None else value.expected <= limit)
             taken = "an unknown number" if value.expected is None else number(value.expected)
-            said.append(f"{taken} of {number(limit)} {unit}")
-    fits = False if False in inside else None if None in inside else True
-    return fits, f"{'Fits' if fits else 'Does not fit' if fits is False else 'Unknown'}: {'; '.join(said)}."
+            said.append((None if value.expected is None else value.expected <= limit, f"{taken} of {number(limit)} {unit}"))
+    inside = [kept for kept, _ in said]
+    over, rest = ([text for kept, text in said if (kept is False) is wanted] for wanted in (True, False))
+    if over:
+        return False, f"Does not fit: {'; '.join(over)}.{' Apart from that: ' + '; '.join(rest) + '.' if rest else ''}"
+    return None if None in inside else True, f"{'Unknown' if None in inside else 'Fits'}: {'; '.join(rest)}."
 
 
 def number(value: float, digits: int = 0) -> str:
