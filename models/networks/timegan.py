@@ -5,6 +5,7 @@ generator to the dynamics. Phases of equal share: embedding, supervised, joint. 
 than the paper: 10 sqrt of the reconstruction, 100 sqrt of the supervised and 100 of the moments' loss, 0.1 of the supervised one for
 the embedding, gamma 1, two updates of the generator for one of the discriminator, which waits while its loss is at or under 0.15.
 GRUs of `options.layers` (the supervisor one less), hidden 24, codes and data in 0..1, noise uniform in 0..1 at every step.
+`options: {module: lstm}` is the authors' other choice: on a CPU it steps three times as fast, and its series are smooth sooner.
 """
 
 from __future__ import annotations
@@ -29,27 +30,28 @@ DEFAULTS = {
     "ema_half_life_kimg": 0.0,
     "options": {"layers": 3},
 }
-ON_CPU = {"batch_size": 32, "options": {"layers": 2}}
+ON_CPU = {"batch_size": 32, "options": {"layers": 2, "module": "lstm"}}
+MODULES = {"gru": nn.GRU, "lstm": nn.LSTM}
 G_STEPS = 2
 """Steps of a joint update of the generator for one of the discriminator."""
 ENOUGH = 0.15
 
 
 class Recurrent(nn.Module):
-    """N x T x a -> N x T x b: GRUs, then the same linear layer at every step, in 0..1 unless logits are wanted."""
+    """N x T x a -> N x T x b: GRUs or LSTMs, then the same linear layer at every step, in 0..1 unless logits are wanted."""
 
-    def __init__(self, size: int, width: int, out: int, layers: int, logits: bool = False) -> None:
+    def __init__(self, size: int, width: int, out: int, layers: int, module: str, logits: bool = False) -> None:
         super().__init__()
-        self.gru = nn.GRU(size, width, layers, batch_first=True)
+        self.cells = MODULES[module](size, width, layers, batch_first=True)
         self.out = nn.Linear(width, out)
         self.logits = logits
         for name, weight in self.named_parameters():
             nn.init.xavier_uniform_(weight) if weight.ndim > 1 else nn.init.zeros_(weight)
-            if name.startswith("gru.bias_ih"):
-                nn.init.constant_(weight[: 2 * width], 1.0)  # gates begin open, as TensorFlow's GRU cells do
+            if name.startswith("cells.bias_ih"):  # gates begin open, as those of TensorFlow's cells do
+                nn.init.constant_(weight[: 2 * width] if module == "gru" else weight[width : 2 * width], 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        said: Tensor = self.out(self.gru(x)[0])
+        said: Tensor = self.out(self.cells(x)[0])
         return said.float() if self.logits else said.float().sigmoid()
 
 
@@ -58,55 +60,61 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
     hidden, layers = recipe.width, int(recipe.options.get("layers", 3))
     if layers < 1:
         raise ValueError(f"recipe.options.layers must be above zero, not {layers}")
-    embedder, recovery = Recurrent(channels, hidden, hidden, layers), Recurrent(hidden, hidden, channels, layers)
-    generator, supervisor = (
-        Recurrent(recipe.latent_dim, hidden, hidden, layers),
-        Recurrent(hidden, hidden, hidden, max(1, layers - 1)),
-    )
-    discriminator = Recurrent(hidden, hidden, 1, layers, logits=True)
+    module = recipe.options.get("module", "gru")
+    if module not in MODULES:
+        raise ValueError(f"recipe.options.module must be gru or lstm, not {module!r}")
+
+    def network(inputs: int, outputs: int, deep: int = layers, *, logits: bool = False) -> Recurrent:
+        return Recurrent(inputs, hidden, outputs, deep, module, logits)
+
+    embedder, recovery = network(channels, hidden), network(hidden, channels)
+    generator, supervisor = network(recipe.latent_dim, hidden), network(hidden, hidden, max(1, layers - 1))
+    discriminator = network(hidden, 1, logits=True)
 
     def code(turn: Turn) -> Tensor:
-        made: Tensor = turn.once("code", lambda: embedder(turn.real["series"]))
+        """Of the real batch, with a graph where the embedder moves; the same for every move of a step."""
+
+        def make() -> Tensor:
+            with torch.set_grad_enabled(bool(turn.due & {"autoencoder", "embedding"})):
+                codes: Tensor = embedder(turn.real["series"])
+                return codes
+
+        made: Tensor = turn.once("code", make)
         return made
 
-    def made(turn: Turn) -> tuple[Tensor, Tensor]:
-        """Codes of the generator, and what the supervisor makes of them."""
+    def made(turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes of the generator, what the supervisor makes of them, and what of the real ones."""
 
-        def make() -> tuple[Tensor, Tensor]:
-            n, device = len(turn.real["series"]), turn.real["series"].device
+        def make() -> tuple[Tensor, Tensor, Tensor]:
+            true = code(turn).detach()
             with torch.set_grad_enabled("generator" in turn.due):
-                raw = generator(torch.rand(n, length, recipe.latent_dim, device=device))
-                return raw, supervisor(raw)
+                raw = generator(torch.rand(len(true), length, recipe.latent_dim, device=true.device))
+                led, told = supervisor(torch.cat((raw, true))).chunk(2)
+                return raw, led, told
 
-        both: tuple[Tensor, Tensor] = turn.once("made", make)
-        return both
+        all_: tuple[Tensor, Tensor, Tensor] = turn.once("made", make)
+        return all_
 
-    def reconstruction(turn: Turn) -> Tensor:
-        off: Tensor = recovery(code(turn)) - turn.real["series"]
-        return 10 * root(off.square().mean())
+    def rebuilt(turn: Turn) -> Tensor:
+        return 10 * root((recovery(code(turn)) - turn.real["series"]).square().mean())
 
-    def foretold(codes: Tensor) -> Tensor:
-        off: Tensor = supervisor(codes)[:, :-1] - codes[:, 1:]
-        return off.square().mean()
+    def foretold(told: Tensor, codes: Tensor) -> Tensor:
+        return (told[:, :-1] - codes[:, 1:]).square().mean()
 
     def supervised(turn: Turn) -> Tensor:
-        return foretold(code(turn).detach())
+        return foretold(supervisor(code(turn)), code(turn))
 
     def generate(turn: Turn) -> Tensor:
-        raw, led = made(turn)
-        fooled = losses.non_saturating_g(discriminator(led)) + losses.non_saturating_g(discriminator(raw))
-        return fooled + 100 * root(supervised(turn)) + 100 * moments(recovery(led), turn.real["series"])
+        raw, led, told = made(turn)
+        fooled = 2 * losses.non_saturating_g(discriminator(torch.cat((led, raw))))
+        return fooled + 100 * root(foretold(told, code(turn).detach())) + 100 * moments(recovery(led), turn.real["series"])
 
     def embed(turn: Turn) -> Tensor:
-        codes = embedder(turn.real["series"])
-        loss = 10 * root((recovery(codes) - turn.real["series"]).square().mean())
-        return loss + 0.1 * foretold(codes)
+        return rebuilt(turn) + 0.1 * supervised(turn)
 
     def discriminate(turn: Turn) -> Tensor:
-        with torch.no_grad():
-            true = embedder(turn.real["series"])
-        raw, led = (codes.detach() for codes in made(turn))
-        said = discriminator(torch.cat((true, led, raw))).chunk(3)
+        raw, led, _ = made(turn)
+        said = discriminator(torch.cat((code(turn), led, raw)).detach()).chunk(3)
         return losses.logistic_d(said[0], said[1]) + nn.functional.softplus(said[2]).mean()
 
     def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
@@ -136,7 +144,7 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
             "discriminator": Player(("discriminator",), adam(recipe.lr_d, recipe.beta1, recipe.beta2)),
         },
         phases=(
-            Phase("embedding", (Move("autoencoder", reconstruction),), watched=False),
+            Phase("embedding", (Move("autoencoder", rebuilt),), watched=False),
             Phase("supervised", (Move("supervised", supervised),), watched=False),
             Phase(
                 "joint",

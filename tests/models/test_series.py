@@ -93,6 +93,24 @@ def test_the_scores_tell_real_windows_from_noise_and_need_a_hundred() -> None:
     assert Discriminative(data, 120, CPU)([torch.rand(120, 8, 1)]).value > 0.4
 
 
+def test_the_figure_that_decides_grades_generators_that_a_classifier_takes_for_equally_bad() -> None:
+    data, draw = tiny.data(SERIES), torch.Generator().manual_seed(0)
+    metric = Predictive(data, 120, CPU)
+    real = data.fields["series"][: metric.samples]
+    noise = torch.randn(real.shape, generator=draw)
+    ladder = [real, real + 0.1 * noise, real + 0.2 * noise, torch.rand(real.shape, generator=draw), real[:1].expand_as(real)]
+    found = [metric([each]) for each in ladder]
+    values = [each.value for each in found]
+    assert values[0] == metric.floor and values[0] < 0.8 * values[1] < 0.64 * values[2] < 0.5 * values[3]
+    assert values[4] > values[2], "one window, repeated, must not pass for a good set"
+    assert min(found[i].beside["discriminative_trees"] for i in (2, 3, 4)) > 0.4
+
+
+def test_timegan_refuses_cells_it_does_not_know() -> None:
+    with pytest.raises(ValueError, match="module must be gru or lstm, not 'rnn'"):
+        tiny.game(tiny.recipe("timegan", options={"module": "rnn"}))
+
+
 def test_the_baseline_has_the_mean_and_the_spread_of_each_step() -> None:
     game = tiny.game(tiny.recipe("autoregression"))
     game.begin()
@@ -100,8 +118,9 @@ def test_the_baseline_has_the_mean_and_the_spread_of_each_step() -> None:
     assert (fake.mean(0) - real.mean(0)).abs().max() < 0.1 and (fake.std(0) / real.std(0) - 1).abs().max() < 0.3
 
 
-def test_timegan_learns_level_and_spread() -> None:
-    game = tiny.game(tiny.recipe("timegan", width=12, lr_g=1e-2, lr_d=1e-3))
+@pytest.mark.parametrize("module", ["gru", "lstm"])
+def test_timegan_learns_level_and_spread(module: str) -> None:
+    game = tiny.game(tiny.recipe("timegan", width=12, lr_g=1e-2, lr_d=1e-3, options={"layers": 1, "module": module}))
     real = game.dataset.fields["series"]
 
     def off() -> float:
