@@ -96,7 +96,8 @@ def intervals(bars: Sequence[Bar], *, title: str, desc: str, marks: Sequence[flo
 
 
 def _cut(label: str, most: int = 27) -> str:
-    """Short enough to leave the figure its place on a phone."""
+    """Short enough to leave the figure its place on a phone; what stands in brackets goes first."""
+    label = label if len(label) <= most else label.partition(" (")[0]
     return label if len(label) <= most else label[: most - 1].rstrip() + "…"
 
 
