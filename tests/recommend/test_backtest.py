@@ -13,7 +13,7 @@ from app.recommend.backtest import METHODS, backtest, foreign
 from app.vocabulary import Benchmark, Knowledge, TaskSlug
 from tests.recommend.shipped import knowledge
 
-FLOOR = {"top1": 0.52, "spearman": 0.33, "within20": 0.80}
+FLOOR = {"top1": 0.50, "spearman": 0.35, "within20": 0.80}
 """Slightly under what was measured, see docs/advice.md."""
 
 
