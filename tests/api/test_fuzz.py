@@ -27,6 +27,7 @@ ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "422", "429"]
 CONFIG = SchemathesisConfig.from_dict(
     {
         "suppress-health-check": ["all"],
+        "request-timeout": 60.0,
         "generation": {"max-examples": EXAMPLES, "deterministic": EXAMPLES < 100, "database": "none", "no-shrink": True},
         "checks": {"positive_data_acceptance": {"expected-statuses": ACCEPTED}},
     }
