@@ -1,9 +1,9 @@
 """Predicted against measured: memory and seconds of a training step of every network, on this CPU.
 
 Each case plays real steps in a process of its own. The prediction is the service's own, made from the shipped trace of that case
-(app/knowledge/profiles.csv) and from the speed of a matrix product and of a copy that the same process measures before and after. Seconds
-are those of the processor, so that a busy machine changes little; memory is the high-water mark of the resident set over what the process
-held before the game was built. `python -m benchmarks.profile dcgan wgan-gp` takes some.
+(app/knowledge/profiles.csv) and from the speed of a matrix product and of a copy that the same process measures before and after.
+Seconds are those of the processor, so that a busy machine changes little; memory is the high-water mark of the resident set over
+what the process held before the game was built. `python -m benchmarks.profile dcgan wgan-gp` takes some.
 """
 
 from __future__ import annotations
