@@ -171,9 +171,11 @@ class Mapping(nn.Module):
 class StyleGenerator(nn.Module):
     """Mapping and skip generator of arXiv:1912.04958 figure 7b: the image is a sum of those of all resolutions."""
 
-    def __init__(self, resolution: int, image: int, latent: int, width: int, depth: int, classes: int = 0) -> None:
+    def __init__(
+        self, resolution: int, image: int, latent: int, width: int, depth: int, classes: int = 0, mixing: float = MIXING
+    ) -> None:
         super().__init__()
-        self.mapping = Mapping(latent, depth, classes)
+        self.mapping, self.mixing = Mapping(latent, depth, classes), mixing
         sides = [4 * 2**i for i in range(doublings(resolution) + 1)]
         wide = [channels(resolution, side, width) for side in sides]
         self.layers = 2 * len(sides)
@@ -188,7 +190,7 @@ class StyleGenerator(nn.Module):
         if self.training:
             other = self.mapping(torch.randn_like(z), label)[:, None]
             cut = torch.randint(1, self.layers, (len(z), 1), device=z.device)
-            mixed = torch.rand(len(z), 1, device=z.device) < MIXING
+            mixed = torch.rand(len(z), 1, device=z.device) < self.mixing
             late = (torch.arange(self.layers, device=z.device) >= cut) & mixed
             styles = torch.where(late[:, :, None], other, styles)
         return self.synthesise(styles)

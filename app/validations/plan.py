@@ -170,7 +170,8 @@ def _recipe(
         }
     if seconds < QUICK_SECONDS and data["type"] == "image":
         smaller |= {"batch_size": QUICK["batch_size"], "ema_half_life_kimg": QUICK["ema_half_life_kimg"]}
-        smaller |= {rate: max(whole[rate], min(QUICK["rates"] * whole[rate], QUICK["rate"])) for rate in ("lr_g", "lr_d")}
+        own = {**whole, **smaller}
+        smaller |= {rate: max(own[rate], min(QUICK["rates"] * own[rate], QUICK["rate"])) for rate in ("lr_g", "lr_d")}
     changed = [_change(field, whole[field], value) for field, value in smaller.items() if whole[field] != value]
     if (data.get("resolution") or 0) > shared["resolution"]:
         changed.insert(0, f"resolution {data['resolution']} -> {shared['resolution']}")

@@ -4,6 +4,10 @@ Section 3.2: the generator encodes an image to z and decodes it, an encoder of t
 are DCGAN's (4x4 kernels, batch normalisation). Section 3.3: the generator matches features of the discriminator (weight 1), the
 image (L1, 50) and the code (squared, 1); the discriminator learns cross entropy. Section 3.4: an image is as odd as |z - z'|, the
 same all over the map. Adam with beta1 0.5, 2e-4 as the authors' code has it; 64 features, codes of 100.
+
+Whatever counts what is left over grows with how much there is to rebuild, so an anomaly that is plainer than what is normal passes
+for the most normal of all. On mnist-5k the ink alone ranks the digit 0 as anomaly with an area of 0.81 and the digit 1 with 0.07; 16
+principal axes get 0.86 and 0.58.
 """
 
 from __future__ import annotations

@@ -169,6 +169,8 @@ def test_an_image_network_may_state_its_width_on_a_cpu_and_long_clips_are_cut(fo
 
     made = planned(architectures=["projected-gan"], budget={"max_seconds": 60})
     assert made["runs"][1]["recipe"]["width"] == on_cpu("projected-gan")["width"]
+    style = planned(architectures=["stylegan2"], budget={"max_seconds": 60})["runs"][1]["recipe"]
+    assert style["lr_g"] == style["lr_d"] == on_cpu("stylegan2")["lr_g"], "higher than a short run would make it"
     (folder / "clips").mkdir()
     asked = {"task": "video", "data": {"type": "video", "resolution": 128, "length": 300, "channels": 3}}
     made = planned(task=asked, dataset=str(folder / "clips"), architectures=["mocogan"], budget={"max_seconds": 60})
