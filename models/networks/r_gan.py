@@ -62,7 +62,8 @@ class PointNet(nn.Module):
         self.head = nn.Linear(width, 1)
 
     def forward(self, clouds: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.cloud(self.points(clouds).amax(1)))
+        points = self.points(clouds.flatten(0, 1))  # a matrix: in place on a view would copy it, forth and back
+        logits: Tensor = self.head(self.cloud(points.unflatten(0, clouds.shape[:2]).max(1).values))
         return logits[:, 0]
 
 
