@@ -246,7 +246,8 @@ def stylegan2(one: Recipe, _: Dataset) -> tuple[str, Loop]:
 
 
 def ctgan(one: Recipe, data: Dataset) -> tuple[str, Loop]:
-    """A call is an epoch: the time of a fit less that of a fit with one, so that fitting its columns does not count."""
+    """A call is an epoch: the time of a fit less that of a fit with one, so that fitting its columns does not count. It keeps its
+    generator alone, so `parameters` are those."""
     name, other = package("ctgan", "ctgan")
     import pandas
 
