@@ -145,7 +145,7 @@ def likelihood(knowledge: Knowledge) -> None:
     rows = quality_rows(knowledge.benchmarks, knowledge)
     figures, designs = figures_of(rows, knowledge.metrics), designs_of(knowledge.architectures, rows)
     prior, nuisance = list(PRIOR), [name for name in NUISANCE if name != "cell"]
-    first = Layout(rows, designs, knowledge.architectures)
+    first = Layout(rows, designs, knowledge.architectures, knowledge.datasets)
     shared = {"column": first.column, "z": first.z, "codes": first.codes}
 
     def loss(log_variance: np.ndarray) -> float:
@@ -155,6 +155,7 @@ def likelihood(knowledge: Knowledge) -> None:
             rows,
             designs,
             knowledge.architectures,
+            knowledge.datasets,
             dict(zip(prior, some, strict=True)),
             {"cell": NUISANCE["cell"], **dict(zip(nuisance, rest, strict=True))},
         )

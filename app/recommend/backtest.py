@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from app.recommend.designs import Design, designs_of
+from app.recommend.designs import designs_of
 from app.recommend.figures import Figures, Scale, figures_of, labels, quality_rows, scale_of
 from app.recommend.hierarchy import Layout, Posterior
 from app.recommend.linear import Array
@@ -52,7 +52,7 @@ def backtest(
     `directions` says of metrics the knowledge lacks which way is better.
     """
     rows = quality_rows(knowledge.benchmarks, knowledge)
-    layout = Layout(rows, designs_of(knowledge.architectures, rows), knowledge.architectures)
+    layout = Layout(rows, designs_of(knowledge.architectures, rows), knowledge.architectures, knowledge.datasets)
     own = _report(rows, rows, layout, knowledge, {}, whole=True)
     if extra is None:
         return {"own": own, "extra": None}
@@ -94,7 +94,7 @@ def _report(
         if figures is None or posterior is None:
             continue
         additive = _additive(figures)
-        scores += [(g.task, _scores(g, posterior, layout.designs, count, additive)) for g in groups]
+        scores += [(g.task, _scores(g, posterior, count, additive)) for g in groups]
     by_task = {task: _mean([s for t, s in scores if t == task]) for task in sorted({t for t, _ in scores})}
     return {**_mean([s for _, s in scores]), "by_task": by_task, "unknown_architectures": len(unknown)}
 
@@ -125,13 +125,13 @@ def _group(
 
 
 def _scores(
-    group: Group, posterior: Posterior, designs: Mapping[str, Design], count: Mapping[str, int], additive: Mapping[str, float]
+    group: Group, posterior: Posterior, count: Mapping[str, int], additive: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
     slugs = [row.architecture for row in group.rows]
-    standing, variance = posterior.predict([(designs[row.architecture], row) for row in group.rows])
+    standing, variance = posterior.predict([posterior.layout.pair(row) for row in group.rows])
     orders = {
         "advisor": cautious(standing, variance),
-        "newest": np.array([float(designs[s].calendar_year) for s in slugs]),
+        "newest": np.array([float(posterior.layout.designs[s].calendar_year) for s in slugs]),
         "most_reported": np.array([float(count[s]) for s in slugs]),
         "additive": np.array([additive.get(s, 0.0) for s in slugs]),
         "random": np.zeros(len(slugs)),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from app.recommend.figures import stem
-from app.vocabulary import Architecture, Benchmark, ReportedBy
+from app.vocabulary import Architecture, Benchmark, Dataset, ReportedBy
 
 PLENTY = 30_000
 """Beyond this many training samples more of them no longer change the order (measured: knots at 10,000 and 100,000 fit worse)."""
@@ -36,22 +35,19 @@ class Design:
         return math.floor(round(self.year * TREND_YEARS + 2018, 6))
 
 
-class Case(Protocol):
-    """What is asked about a design, or what a figure was measured on."""
-
-    @property
-    def task(self) -> str: ...
-    @property
-    def metric(self) -> str: ...
-    @property
-    def train_samples(self) -> int | None: ...
-
-
 @dataclass(frozen=True)
 class Question:
+    """What is asked about a design, or what a figure was measured on."""
+
     task: str
     metric: str
     train_samples: int | None = None
+
+
+def question_of(row: Benchmark, datasets: Mapping[str, Dataset]) -> Question:
+    """What a figure was measured on. One that does not state its training samples had all of its data set."""
+    dataset = datasets.get(row.dataset)
+    return Question(row.task, row.metric, row.train_samples or (dataset.samples if dataset else None))
 
 
 def scarcity(samples: int | None) -> float:
@@ -59,7 +55,7 @@ def scarcity(samples: int | None) -> float:
     return 0.0 if samples is None else min(max(math.log10(PLENTY / samples), 0.0), 2.5)
 
 
-def effects(design: Design, case: Case) -> list[tuple[str, tuple[str, ...], float]]:
+def effects(design: Design, case: Question) -> list[tuple[str, tuple[str, ...], float]]:
     """The effects that a prediction is the sum of: (term, label, factor)."""
     task, metric, few = str(case.task), stem(case.metric), scarcity(case.train_samples)
     slug, family, year, line = design.slug, design.family, design.year, design.line

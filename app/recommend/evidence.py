@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import scipy
 
-from app.recommend.designs import PLENTY, Design, Question, designs_of, scarcity
+from app.recommend.designs import PLENTY, Design, Question, designs_of, question_of, scarcity
 from app.recommend.figures import Figures, figures_of, quality_rows, thinned
 from app.recommend.hierarchy import PRIOR, TREND, Layout, Posterior
 from app.recommend.linear import Array, Index
@@ -25,6 +25,8 @@ CITED = 8
 """Figures named for each prediction, those of the greatest weight."""
 REASONS = 3
 """Of these, figures given as reasons."""
+REACH = 1.5
+"""Powers of ten of samples over which a figure still says how a design stands; there are too few figures to learn it from."""
 _METRICS = 6
 """Metrics of a task that count, the n-th with weight 1/n: no metric alone decides."""
 
@@ -55,10 +57,12 @@ _NOTHING_CITED = Cited((), ())
 class TaskEvidence:
     """Standings on one task. Arrays over architectures; a pair or triple is a polynomial in the scarcity of samples.
 
-    `shown` marks those with a figure of their own on the task; `far` is the variance where nothing is known.
+    `least` and `most` are the scarcities of samples at which each has figures of its own on the task: infinite `least` where it has
+    none, infinite `most` where one does not say. `far` is the variance where nothing is known.
     """
 
-    shown: Mask
+    least: Array
+    most: Array
     mean: Array
     variance: Array
     far: Array
@@ -108,6 +112,19 @@ class Standing:
         """What an architecture is ranked by: yardstick.cautious."""
         return cautious(self.mean, self.variance)
 
+    @cached_property
+    def shown(self) -> Mask:
+        """Which have a figure of their own on the task."""
+        known: Mask = self.task.most >= 0.0
+        return known
+
+    @cached_property
+    def near(self) -> Mask:
+        """Which have one at no more than REACH powers of ten fewer or more samples."""
+        few, it = self.powers[1], self.task
+        near: Mask = (it.least - REACH <= few) & (few <= it.most + REACH)
+        return near
+
     def distance(self, index: int) -> float:
         """How far one architecture is from the figures: 0 known for sure, 1 as uncertain as a stranger."""
         return min(float(self.variance[index] / (self.task.far[index] @ self.powers)), 1.0)
@@ -152,7 +169,7 @@ def fit_evidence(knowledge: Knowledge, architectures: Sequence[Architecture], me
     rows = quality_rows((*knowledge.benchmarks, *thinned(measurements, PRIVATE)), knowledge)
     figures = figures_of(rows, knowledge.metrics)
     designs = designs_of(knowledge.architectures, rows)
-    layout = Layout(rows, designs, knowledge.architectures)
+    layout = Layout(rows, designs, knowledge.architectures, knowledge.datasets)
     posterior = layout.fit(figures)
     fitted = layout.z[figures.index] @ posterior.mean + TREND * np.array([designs[r.architecture].year for r in figures.rows])
     said = said_of(figures, knowledge.metrics)
@@ -206,9 +223,14 @@ def _task(
     far[able] = [settled, 0.0, PRIOR["architecture scarcity"] + PRIOR["family scarcity"]]
     pull = posterior.influence.T @ (posterior.covariance @ plenty.toarray().T) if able else np.zeros((len(figures.rows), 0))
     cited = {index: _cited(pull[:, column], figures, said) for column, index in enumerate(able)}
-    named = {figures.rows[i].architecture for i in rows}
-    shown = np.array([a.slug in named for a in architectures], bool)
-    return TaskEvidence(shown, mean, variance, far, primary, cited, places)
+    least, most = np.full(len(architectures), np.inf), np.full(len(architectures), -np.inf)
+    place = {a.slug: i for i, a in enumerate(architectures)}
+    for row in (figures.rows[i] for i in rows.tolist()):
+        if (i := place.get(row.architecture)) is not None:
+            samples = question_of(row, knowledge.datasets).train_samples
+            low, high = (0.0, np.inf) if samples is None else (scarcity(samples),) * 2
+            least[i], most[i] = min(least[i], low), max(most[i], high)
+    return TaskEvidence(least, most, mean, variance, far, primary, cited, places)
 
 
 def _cited(pull: Array, figures: Figures, said: Sequence[str]) -> Cited:
@@ -259,7 +281,7 @@ def _place(figures: Figures, members: list[int], fitted: Array, knowledge: Knowl
     row = figures.rows[members[0]]
     dataset = knowledge.datasets.get(row.dataset)
     resolution = row.resolution or (dataset.resolution if dataset else None)
-    samples = row.train_samples or (dataset.samples if dataset else None)
+    samples = question_of(row, knowledge.datasets).train_samples
     words = [row.dataset]
     if row.resolution:
         words.append(f"{row.resolution} px")

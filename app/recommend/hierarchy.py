@@ -20,10 +20,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from app.recommend.designs import Case, Design, effects, is_own, nuisances
+from app.recommend.designs import Design, Question, effects, is_own, nuisances, question_of
 from app.recommend.figures import Figures, labels
 from app.recommend.linear import Array, Index
-from app.vocabulary import Architecture, Benchmark
+from app.vocabulary import Architecture, Benchmark, Dataset
 
 Variances = Mapping[str, float]
 Label = tuple[str, tuple[str, ...]]
@@ -80,16 +80,21 @@ class Layout:
     rows: Sequence[Benchmark]
     designs: Mapping[str, Design]
     architectures: Mapping[str, Architecture]
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
     prior: Variances = field(default_factory=lambda: PRIOR)
     nuisance: Variances = field(default_factory=lambda: NUISANCE)
     blocks: dict[tuple[int, bytes], Block] = field(default_factory=dict)
+
+    def pair(self, row: Benchmark) -> tuple[Design, Question]:
+        """The design of a figure, and what it was measured on."""
+        return self.designs[row.architecture], question_of(row, self.datasets)
 
     @cached_property
     def column(self) -> dict[Label, int]:
         """The effects that figures touch, each with its place."""
         found: dict[Label, int] = {}
         for row in self.rows:
-            for term, label, factor in effects(self.designs[row.architecture], row):
+            for term, label, factor in effects(*self.pair(row)):
                 if factor:
                     found.setdefault((term, label), len(found))
         return found
@@ -107,7 +112,7 @@ class Layout:
     @cached_property
     def z(self) -> scipy.sparse.csr_matrix:
         """Figures by effects."""
-        return self.features([(self.designs[row.architecture], row) for row in self.rows])[0]
+        return self.features([self.pair(row) for row in self.rows])[0]
 
     @cached_property
     def codes(self) -> dict[str, Index]:
@@ -117,7 +122,7 @@ class Layout:
         own = [is_own(r, self.architectures.get(r.architecture)) for r in self.rows]
         return codes | {"own": np.where(own, 0, -1)}
 
-    def features(self, pairs: Sequence[tuple[Design, Case]]) -> tuple[scipy.sparse.csr_matrix, Array]:
+    def features(self, pairs: Sequence[tuple[Design, Question]]) -> tuple[scipy.sparse.csr_matrix, Array]:
         """Rows over the effects for (design, case) pairs, and the variance of effects that no figure touches."""
         rows, columns, values = [], [], []
         unseen = np.zeros(len(pairs))
@@ -202,7 +207,7 @@ class Posterior:
             return scipy.sparse.csr_matrix(shape)
         return scipy.sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
 
-    def predict(self, pairs: Sequence[tuple[Design, Case]]) -> tuple[Array, Array]:
+    def predict(self, pairs: Sequence[tuple[Design, Question]]) -> tuple[Array, Array]:
         """Mean (q,) and variance (q,) of the standing of each pair in a new publication, its scatter not counted."""
         phi, unseen = self.layout.features(pairs)
         half = scipy.linalg.solve_triangular(self.root, phi.toarray().T, lower=True, check_finite=False)

@@ -154,10 +154,10 @@ def parts_of(facts: Facts, ranking: Ranking, fitted: Fitted) -> tuple[Array, Arr
 
 
 def _quality(standing: Standing, left: Mask) -> Array:
-    """The cautious standing; a design without a figure of its own on the task counts less than the least that has one."""
-    quality, shown = standing.cautious, standing.task.shown
-    least = np.where(left & shown, quality, np.inf).min()
-    capped: Array = np.where(shown, quality, np.minimum(quality, least - _LESS))
+    """The cautious standing; a design without a figure of its own near the task counts less than the least that has one at all."""
+    quality = standing.cautious
+    least = np.where(left & standing.shown, quality, np.inf).min()
+    capped: Array = np.where(standing.near, quality, np.minimum(quality, least - _LESS))
     return capped
 
 

@@ -144,8 +144,10 @@ def _sentences(found: WhyNot, it: Architecture, ranking: Ranking, advisor: Advis
         said.append(f"{place}.")
     if ranking.standing is not None and found.status == "ranked":
         index = _index(it.slug, advisor)
-        if not ranking.standing.task.shown[index]:
-            said.append(f"{it.name} has no figure of its own on this task, so it ranks below the last that has one.")
+        if not ranking.standing.near[index]:
+            said.append(
+                f"{it.name} has no figure of its own on this task with about so many samples, so it ranks below the last that has one."
+            )
     if found.flip is None and found.status in ("ranked", "excluded"):
         said.append(
             f"No change of samples, resolution, memory, hours, labels or licence alone was found that puts {it.name} first."

@@ -195,7 +195,7 @@ class Dataset(Word):
     name: str
     data_type: DataType
     domain: str | None = None
-    samples: int | None = None
+    samples: int | None = Field(None, description="Samples to train on: of figures that do not say how many there were.")
     classes: int | None = None
     resolution: int | None = None
     note: str | None = None
