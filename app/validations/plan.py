@@ -16,6 +16,8 @@ from app.vocabulary import Candidate, RecipeValue, Recommendation, ValidationReq
 from models.contract import Recipe
 
 CONFIDENCE = 0.95
+LEAST_STEPS = 100
+"""A candidate that had no time for so many steps is not overturned: what it would have become is not known."""
 SEED_NOISE = 0.2
 """Standard deviation of a trained network's figure over seeds, relative to the figure: measured on mnist-5k after 16 kimg, 9 % for
 DCGAN over five seeds and 17 % for SNGAN over three, sampling included. A task of another metric states its own; a fitted baseline
@@ -69,6 +71,7 @@ def plan(request: ValidationRequest, recommendation: Recommendation, team: str |
         "direction": direction,
         "confidence": CONFIDENCE,
         "threshold": threshold,
+        "least_steps": LEAST_STEPS,
         "rule": _rule(threshold, halvings),
         "seed": request.seed,
         "budget": {"max_seconds": total, "wall_seconds": 1.5 * total + 60 * len(runs) * (1 + len(halvings))},
@@ -217,7 +220,8 @@ def _rule(threshold: float, halvings: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Confirmed when the {100 * CONFIDENCE:.0f} % interval of the paired difference to the baseline lies above {threshold:g} "
         f"and no runner-up beats the candidate by more; overturned when it lies below -{threshold:g}, when a runner-up does, or "
-        "when the candidate diverges; otherwise inconclusive."
+        "when the candidate diverges; otherwise inconclusive, as is a candidate that loses and had time for fewer than "
+        f"{LEAST_STEPS} steps."
     ) + (halved if halvings else "")
 
 

@@ -72,19 +72,28 @@ def judge(plan: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any] | Non
 
     if reports.get("baseline") is None:
         raise ValueError("the baseline has no figure, so nothing can be judged")
-    if reports.get("candidate") is None:
+    trained = reports.get("candidate")
+    if trained is None:
         return verdict(Outcome.OVERTURNED, f"{candidate} diverged; {baseline} did not.", None)
     gain = against("candidate", "baseline")
     said = _said(candidate, baseline, gain, plan)
+
+    def overturned(reason: str) -> Verdict:
+        steps, least = trained.get("steps"), plan.get("least_steps", 0)
+        if steps is not None and steps < least:
+            why = f"{candidate} had time for {steps} steps, and a verdict against it needs {least}: give it more."
+            return verdict(Outcome.INCONCLUSIVE, f"{reason} But {why}", gain)
+        return verdict(Outcome.OVERTURNED, reason, gain)
+
     if gain.high < -threshold:
-        return verdict(Outcome.OVERTURNED, f"{said}, more than the {threshold:.3g} that counts.", gain)
+        return overturned(f"{said}, more than the {threshold:.3g} that counts.")
     for name, architecture in runs.items():
         if name in ("candidate", "baseline") or reports.get(name) is None:
             continue
         lead = against(name, "candidate")
         if lead.low > threshold:
             beaten = _said(architecture, candidate, lead, plan)
-            return verdict(Outcome.OVERTURNED, f"{beaten}, though ranked below it; {threshold:.3g} counts.", gain)
+            return overturned(f"{beaten}, though ranked below it; {threshold:.3g} counts.")
     if gain.low > threshold:
         return verdict(Outcome.CONFIRMED, f"{said}, more than the {threshold:.3g} that counts.", gain)
     least = f"the least difference these runs could have shown is {threshold + gain.half:.3g}"

@@ -49,6 +49,19 @@ def test_a_candidate_worse_than_the_baseline_is_overturned(seed: int) -> None:
     assert "dcgan is worse than pixel-gaussian by 0." in found.reason
 
 
+def test_a_candidate_that_had_no_time_is_not_overturned() -> None:
+    plan = {**PLAN, "least_steps": 100}
+    baseline, runner_up = report(0.20, 0.02, 0), report(0.20, 0.02, 2)
+
+    def found(steps: int) -> Any:
+        candidate = {**report(0.40, 0.02, 1), "steps": steps}
+        return judge(plan, {"baseline": baseline, "candidate": candidate, "runner-up": runner_up})
+
+    assert found(4).outcome is Outcome.INCONCLUSIVE
+    assert "had time for 4 steps" in found(4).reason
+    assert found(100).outcome is Outcome.OVERTURNED
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_two_equal_runs_are_inconclusive_and_the_detectable_difference_is_said(seed: int) -> None:
     found = judged(
