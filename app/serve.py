@@ -15,7 +15,7 @@ from app import db, logs, policies
 from app.access import require_keys
 from app.connections import Connection
 from app.knowledge.load import load
-from app.knowledge.sync import stamp, sync
+from app.knowledge.sync import require, stamp, sync
 from app.recommend import fit
 from app.settings import settings
 
@@ -66,13 +66,15 @@ def prepare() -> None:
     db.upgrade()
     if stamp() is None:
         sync(load())
+    require(load())
 
 
 def serve(host: str, port: int, workers: int) -> None:
     """Serves until SIGINT or SIGTERM."""
     logs.install()
     prepare()
-    require_keys(host)
+    for address in (host, settings().host):  # the second is what the application itself goes by
+        require_keys(address)
     crew = Workers(workers)
     config = uvicorn.Config(
         "app.main:create_app",

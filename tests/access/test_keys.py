@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -252,9 +253,11 @@ def test_it_listens_to_others_only_with_keys(client: TestClient) -> None:
     require_keys("0.0.0.0")
 
 
-def test_serve_refuses_an_open_address_with_a_message(client: TestClient) -> None:
-    command = [sys.executable, "-m", "app.cli", "serve", "--host", "0.0.0.0", "--port", "0", "--no-worker"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+@pytest.mark.parametrize(("host", "set_to"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0")])
+def test_serve_refuses_an_open_address_with_a_message(client: TestClient, host: str, set_to: str) -> None:
+    command = [sys.executable, "-m", "app.cli", "serve", "--host", host, "--port", "0", "--no-worker"]
+    env = {**os.environ, "GAN_ADVISOR_HOST": set_to}
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     assert run.returncode == 64
     assert "gan-advisor keys create" in run.stderr and "Traceback" not in run.stderr
 
