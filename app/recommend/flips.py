@@ -57,6 +57,8 @@ def flip_of(path: str, value: Any, index: int, asked: Facts, facts: Facts, ranki
     if not after.order or after.order[0] != index or after.standing is None:
         return None
     first = ranking.order[0] if ranking.order else None
+    if path == "budget.gpu_hours" and first is not None and _spends_more_of_less(value, index, first, facts, after):
+        return None
     rules = [r for r, mask in after.excluding if first is not None and touches(mask, first)]
     rules += [r for r, mask in ranking.excluding if touches(mask, index)]
     instead = f", not {advisor.architectures[first].name}" if first is not None else ""
@@ -69,6 +71,12 @@ def flip_of(path: str, value: Any, index: int, asked: Facts, facts: Facts, ranki
         rule_id=rules[0].id if rules else None,
         benchmark_ids=() if rules else tuple(w.benchmark_id for w in after.standing.task.cites(index).weights[:_CITED]),
     )
+
+
+def _spends_more_of_less(hours: float, index: int, first: int, facts: Facts, after: Ranking) -> bool:
+    """Whether a smaller budget would put a costlier design first: it is then beyond both, and says nothing for either."""
+    spent = after.spent.log_hours
+    return hours < facts["budget.gpu_hours"] and bool(spent[index] > spent[first])
 
 
 def changes(asked: Facts, facts: Facts, base: Ranking, fitted: Fitted) -> Iterator[tuple[str, Any, int]]:

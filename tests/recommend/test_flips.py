@@ -67,3 +67,17 @@ def short_of(flip: Flip, body: dict[str, Any], samples: int | None) -> float:
 def test_a_field_that_changes_nothing_has_no_flip() -> None:
     include = {"include": ["ctgan"]}
     assert ask({"data": {"type": "tabular"}, "constraints": include}).flips == ()
+
+
+def test_no_smaller_budget_speaks_for_a_costlier_design() -> None:
+    seen = 0
+    for samples, hours in ((500, 10), (1000, 48), (5000, 200), (50_000, 200)):
+        data = {"type": "image", "resolution": 256, "samples": samples}
+        answer = ask({"data": data, "budget": {"gpu_hours": hours}, "top_k": 20})
+        cost = {c.architecture: c.cost.gpu_hours.expected for c in answer.candidates}
+        for flip in answer.flips:
+            now, then = cost[answer.candidates[0].architecture], cost.get(flip.winner)
+            if flip.pointer == "/budget/gpu_hours" and now and then:
+                assert flip.value > hours or then <= now, flip.text
+                seen += 1
+    assert seen
