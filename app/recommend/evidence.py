@@ -126,7 +126,9 @@ class Standing:
         return near
 
     def distance(self, index: int) -> float:
-        """How far one architecture is from the figures: 0 known for sure, 1 as uncertain as a stranger."""
+        """How far one architecture is from the figures: 0 known for sure, 1 as uncertain as a stranger or measured elsewhere alone."""
+        if self.shown[index] and not self.near[index]:
+            return 1.0
         return min(float(self.variance[index] / (self.task.far[index] @ self.powers)), 1.0)
 
     def primary(self, index: int) -> float:

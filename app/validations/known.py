@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import yaml
@@ -40,11 +41,17 @@ def on_cpu(slug: str) -> dict[str, Any]:
     return dict(_literal(slug, "ON_CPU") or {})
 
 
+_PARSING = Lock()
+"""Two threads that parse at once can end in SystemError on CPython 3.11."""
+
+
 @cache
 def _literal(slug: str, name: str) -> Any:
     """What a network file assigns to a name, read without running it; None where it does not."""
     file = f"{slug.replace('-', '_')}.py"
-    tree = ast.parse(next(folder / file for folder in (NETWORKS, BASELINES) if (folder / file).exists()).read_text())
+    source = next(folder / file for folder in (NETWORKS, BASELINES) if (folder / file).exists()).read_text()
+    with _PARSING:
+        tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.literal_eval(node.value)

@@ -21,7 +21,7 @@ def test_an_answer_has_a_badge_with_its_first_choice(client: TestClient) -> None
 
 
 def test_an_abstention_says_so(client: TestClient) -> None:
-    made = client.post("/v1/recommendations", json={"data": {"type": "voxel", "resolution": 512, "samples": 3}}).json()
+    made = client.post("/v1/recommendations", json={"data": {"type": "image"}, "constraints": {"include": ["coco-gan"]}}).json()
     assert made["abstained"]
     badge = client.get(f"/v1/recommendations/{made['id']}/badge.json").json()
     assert (badge["message"], badge["color"]) == ("no recommendation", "lightgrey")

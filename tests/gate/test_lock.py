@@ -105,7 +105,7 @@ def test_what_is_no_task_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_an_abstention_can_be_locked_and_holds(tmp_path: Path) -> None:
-    path = written(tmp_path, {"data": {"type": "voxel", "resolution": 512, "samples": 3}})
+    path = written(tmp_path, {"data": {"type": "image"}, "constraints": {"include": ["coco-gan"]}})
     lock = locked(path)
     assert lock.choice is None
     assert lock.abstained_reason
