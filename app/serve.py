@@ -62,20 +62,19 @@ class Workers:
 
 def prepare() -> None:
     """Migrates, and fills an empty database with the shipped knowledge. A filled one is left for `knowledge sync`."""
+    shipped = load()
     if settings().policies is not None:  # said here, where a mistake in one is a message and not a stack
-        policies.prove(fit(policies.in_force(load())))
+        policies.prove(fit(policies.in_force(shipped)))
     db.upgrade()
     if stamp() is None:
-        sync(load())
-    require(load())
+        sync(shipped)
+    require(shipped)
 
 
 def serve(host: str, port: int, workers: int) -> None:
     """Serves until SIGINT or SIGTERM."""
     logs.install()
-    threadpool_limits(
-        1, user_api="blas"
-    )  # of matrices so small the threads only wait for each other: six times slower under load
+    threadpool_limits(1, user_api="blas")  # matrices here are small: on busy cores threads would wait for each other
     prepare()
     for address in (host, settings().host):  # the second is what the application itself goes by
         require_keys(address)

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request, Response
 
 from app.answers import answered, why_not, winner_map
+from app.dashboard import library
 from app.dashboard.choosing import ranked, ticked
 from app.dashboard.forms import query_of
-from app.dashboard.library import shelf_of
 from app.dashboard.maps import STYLE, drawn, legend_of
 from app.dashboard.pictures import answer_chart, axis_of, frontier_chart, metric_name, room_gb
 from app.dashboard.render import advisor, page, team
@@ -78,7 +78,7 @@ def why_not_page(request: Request, recommendation_id: str, name: str) -> Respons
 
 def behind_of(knowledge: Knowledge) -> dict[str, Any]:
     """What a sentence may lead to: rules by id, and the ids of figures."""
-    return {"rules": {rule.id: rule for rule in knowledge.rules}, "figures": shelf_of(knowledge).ids}
+    return {"rules": {rule.id: rule for rule in knowledge.rules}, "figures": library.shelf_of(knowledge).ids}
 
 
 def answer_page(
