@@ -19,7 +19,7 @@ def estimate(asked: EstimateRequest, advisor: Advisor, ledger: Sequence[Pair] = 
     try:
         return answered(asked, advisor.costs.predictor, ledger)
     except Unanswerable as error:
-        raise UnknownSlug(f"#/{error.field}", error.name, error.known) from None
+        raise UnknownSlug(f"#/{error.field}", error.name, error.known, error.near) from None
 
 
 def read_request(body: dict[str, Any]) -> EstimateRequest:

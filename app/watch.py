@@ -107,7 +107,7 @@ def show_estimate(console: Console, found: Estimate) -> None:
     for name, value, unit, scale in (
         ("memory of one GPU", found.peak_memory_bytes, "GB", 1e9),
         ("in the first minutes", found.start_up_bytes, "GB", 1e9),
-        (f"a thousand of {found.unit}", found.seconds_per_kimg, "s", 1.0),
+        (f"a thousand {found.unit}s", found.seconds_per_kimg, "s", 1.0),
         ("training", found.train_seconds, "h", 3600.0),
         ("GPU-hours", found.gpu_hours, "h", 1.0),
         ("money", found.usd, "USD", 1.0),

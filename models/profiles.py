@@ -1,10 +1,12 @@
 """app/knowledge/profiles.csv: what a training step of each of our networks takes at a few sizes. `python -m models.profile --write`.
 
-A row stands for the network file whose digest it carries, so that a changed network shows. A size that a network refuses has no row.
+A row carries the digest of the code it was traced from, so that a changed network or a changed layer shows; comments, and how the
+code is laid out, count nothing. A size that a network refuses has no row.
 """
 
 from __future__ import annotations
 
+import ast
 import csv
 import hashlib
 import importlib
@@ -13,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,7 +29,10 @@ from models.networks import FOLDERS
 from models.profile import Profile, profile
 
 TABLE = Path(__file__).parents[1] / "app" / "knowledge" / "profiles.csv"
+MODELS = Path(__file__).parent
 NETWORKS = FOLDERS["models.networks"]
+WITHOUT_STEPS = ("models.data", "models.contract", "models.metrics", "models.ranks")
+"""Modules whose changes leave a step as it is."""
 Setting = tuple[int, int, Precision]
 """Resolution, batch, precision."""
 IMAGES: tuple[Setting, ...] = ((32, 4, "fp32"), (32, 8, "fp32"), (128, 8, "fp32"))
@@ -49,8 +54,34 @@ Row = dict[str, Any]
 
 
 def digest(architecture: str) -> str:
-    """SHA-256 of a network file."""
-    return hashlib.sha256((NETWORKS / f"{architecture.replace('-', '_')}.py").read_bytes()).hexdigest()
+    """SHA-256 of what a network's step is made of: its own file, the game, and all pieces of models/ that these import."""
+    found: dict[str, str] = {}
+    waiting = [f"models.networks.{architecture.replace('-', '_')}", "models.game"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name], parts = _parsed(name)
+            waiting += parts
+    return hashlib.sha256("\n".join(f"{name} {found[name]}" for name in sorted(found)).encode()).hexdigest()
+
+
+@cache
+def _parsed(name: str) -> tuple[str, tuple[str, ...]]:
+    """The syntax of a module of models/ and the modules of models/ that it imports, but for those that shape no step."""
+    path = MODELS.joinpath(*name.split(".")[1:])
+    tree = ast.parse((path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py").read_text())
+    origins = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("models")]
+    named = {f"models.{alias.name}" if node.module == "models" else str(node.module) for node in origins for alias in node.names}
+    return repr(_syntax(tree)), tuple(name for name in named if not name.startswith(WITHOUT_STEPS))
+
+
+def _syntax(node: Any) -> Any:
+    """A tree as plain values, the same for each version of Python: what is empty and what only speaks is left out."""
+    if isinstance(node, list):
+        return [_syntax(part) for part in node if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]
+    if not isinstance(node, ast.AST):
+        return node
+    return type(node).__name__, *((name, _syntax(value)) for name, value in ast.iter_fields(node) if value not in (None, []))
 
 
 def networks() -> list[str]:

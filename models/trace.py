@@ -5,10 +5,12 @@ The sum is exact for tensors. What a kernel takes inside itself (workspace) and 
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -73,8 +75,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._hold(tensor)
         packet = func._overloadpacket
         if (made or func._schema.is_mutable) and packet.__name__ not in UNWRITTEN:
-            known = flop_registry.get(packet)
-            flops = known(*args, **kwargs, out_val=out) if known else recurrent.flops(func, args)
+            flops = _flops(func, args, kwargs, out)
             moved = sum(map(_bytes, before)) + sum(map(_bytes, made)) + sum(map(_bytes, _changed(func, args, kwargs)))
             self.operators.append(Operator(packet.__name__, flops, moved, self.alive))
         return out
@@ -94,6 +95,20 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.alive > self.peak:
             self.peak = self.alive
             self.watch()
+
+
+def _flops(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> int:
+    """As torch counts them, but the way back through a convolution is the way forward once for each gradient asked for: torch
+    takes the one of the weights for as many times that as there are groups."""
+    if func is torch.ops.aten.convolution_backward.default:
+        grad, x, weight, *_, transposed, _, _, wanted = args
+        places = math.prod((x if transposed else grad).shape[2:])
+        counted: int = 2 * x.shape[0] * places * weight.numel() * sum(wanted[:2])
+    elif known := flop_registry.get(func._overloadpacket):
+        counted = known(*args, **kwargs, out_val=out)
+    else:
+        counted = recurrent.flops(func, args)
+    return counted
 
 
 def _changed(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:

@@ -26,6 +26,7 @@ FIELDS = (
     ("kimg", "Length", "thousand samples", ""),
     ("gpu_hours", "Hours you have", "GPU-hours", ""),
     ("memory_gb", "Memory you have", "GB", ""),
+    ("usd", "Money you have", "US$", ""),
 )
 _HEIGHT = 74
 _EXAMPLE = {"architecture": "stylegan2-ada", "resolution": "256", "batch_size": "32", "gpu": "RTX 3090", "kimg": "5000"}

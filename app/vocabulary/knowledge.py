@@ -273,4 +273,6 @@ class Profile(Word):
     kernels_per_step: int
     static_bytes: int = Field(description="Weights, gradients, optimiser states and EMA.")
     peak_bytes: int = Field(description="Largest sum of live tensors within the step, static included.")
-    network_sha256: str = Field(description="Digest of the network file that was traced.")
+    network_sha256: str = Field(
+        description="Digest of the code that was traced: the network, the game, and the pieces both are built from."
+    )

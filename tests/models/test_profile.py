@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,6 +40,21 @@ def test_a_matrix_product_counts_its_flops_its_bytes_and_what_it_holds() -> None
         assert trace.alive == 4 * 64 * 32
         c.t().reshape(8, 256).expand(5, 8, 256)
         assert len(trace.operators) == 2, "a transposed matrix is copied by reshape; a view costs nothing"
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_the_way_back_through_a_convolution_is_twice_the_way_forward_in_groups_too(kind: Any, groups: int) -> None:
+    layer = kind(16, 32, 3, stride=2, groups=groups)
+    x = torch.randn(2, 16, 15, 15, requires_grad=True)
+    with Trace() as trace:
+        y = layer(x)
+        forward = sum(operator.flops for operator in trace.operators)
+        trace.restart()
+        y.sum().backward()
+    places = 15 * 15 if kind is nn.ConvTranspose2d else 7 * 7
+    assert forward == 2 * 2 * places * 9 * 16 * 32 // groups
+    assert sum(operator.flops for operator in trace.operators) == 2 * forward
 
 
 def test_a_broadcast_tensor_is_read_once_and_an_update_in_place_holds_nothing_new() -> None:
@@ -148,7 +165,30 @@ def test_a_person_may_ask_for_the_profile_of_a_run(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ the table
 
 
-def test_every_network_has_the_profile_of_its_present_file() -> None:
+def test_a_changed_layer_changes_the_digest_of_what_is_built_of_it_and_words_change_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "MODELS", shutil.copytree(profiles.MODELS, tmp_path / "models"))
+
+    def digests() -> tuple[str, ...]:
+        profiles._parsed.cache_clear()
+        return tuple(map(profiles.digest, ("r3gan", "dcgan", "molgan")))
+
+    r3gan, dcgan, molgan = digests()
+    style = tmp_path / "models" / "style.py"
+    style.write_text('"""Other words."""\n# a comment\n' + style.read_text().split('"""', 2)[2])
+    assert digests() == (r3gan, dcgan, molgan)
+    style.write_text(style.read_text() + "\nLAYERS = 3\n")
+    changed, *others = digests()
+    assert changed != r3gan and others == [dcgan, molgan]
+    game = tmp_path / "models" / "game.py"
+    game.write_text(game.read_text() + "\nSTEPS = 3\n")
+    assert not {changed, dcgan, molgan} & set(digests()), "the game is part of every step"
+    monkeypatch.undo()
+    profiles._parsed.cache_clear()
+
+
+def test_every_network_has_the_profile_of_its_present_code() -> None:
     assert profiles.stale() == [], "run `python -m models.profile --write`"
 
 

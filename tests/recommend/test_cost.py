@@ -108,6 +108,17 @@ def test_an_unknown_name_is_refused_with_the_known_ones(asked: dict[str, Any], f
     assert caught.value.field == field and caught.value.known
 
 
+def test_a_short_name_is_the_plainest_device_that_has_it_and_is_refused_where_there_are_several() -> None:
+    def on(gpu: str) -> str:
+        return predict(EstimateRequest(architecture="dcgan", gpu=gpu), predictor()).gpu
+
+    assert (on("3090"), on("geforce rtx 3090"), on("3090 ti")) == ("RTX 3090", "RTX 3090", "RTX 3090 Ti")
+    for several in ("RTX", "titan"):
+        with pytest.raises(Unanswerable) as caught:
+            on(several)
+        assert len(caught.value.near) > 1 and all(several.upper() in name for name in caught.value.near)
+
+
 def test_the_backtest_leaves_out_whole_publications_and_scores_what_it_says() -> None:
     own = report()["own"]
     assert own["rows"] > 100 and own["time_rows"] > 100 and own["memory_rows"] > 80

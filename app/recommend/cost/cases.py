@@ -84,11 +84,15 @@ class Lexicon:
         return self.gpus[min(more, key=lambda known: (abs(len(known) - len(words)), sorted(known)))] if more else None
 
     def called(self, name: str) -> tuple[Gpu, ...]:
-        """The devices that a person may mean: the one of that name, written some way, else all whose names have its words."""
+        """The devices that a person may mean: the one of that name, written some way, else the plainest that has its words if it
+        is the only one so plain, as the RTX 3090 among those of `3090`; else all that have them."""
         words = _words(name)
         if words in self.gpus:
             return (self.gpus[words],)
-        return tuple({gpu.name: gpu for known, gpu in self.gpus.items() if words and words < known}.values())
+        more = {gpu.name: (len(known), gpu) for known, gpu in self.gpus.items() if words and words < known}
+        least = min((size for size, _ in more.values()), default=0)
+        plainest = tuple(gpu for size, gpu in more.values() if size == least)
+        return plainest if len(plainest) == 1 else tuple(gpu for _, gpu in more.values())
 
     def name(self, text: str) -> tuple[str, str] | None:
         """Slug and variant of an architecture by slug, alias or name; None where it is not known."""

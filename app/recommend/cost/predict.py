@@ -44,11 +44,11 @@ CPU = Gpu(name="CPU", vendor="CPU", memory_gb=16.0, memory_bandwidth_gb_s=35.0, 
 
 
 class Unanswerable(ValueError):
-    """A request that names something unknown: the field, the name, the names that are known."""
+    """A request that names something unknown: the field, the name, the names that are known, those that may be meant."""
 
-    def __init__(self, field: str, name: str, known: Sequence[str]) -> None:
+    def __init__(self, field: str, name: str, known: Sequence[str], near: Sequence[str] = ()) -> None:
         super().__init__(f"{name!r} is not known")
-        self.field, self.name, self.known = field, name, known
+        self.field, self.name, self.known, self.near = field, name, known, near
 
 
 @dataclass(frozen=True)
@@ -269,16 +269,22 @@ def _behind(weights: Array, rows: Sequence[Cost]) -> list[tuple[Cost, float]]:
     return [(rows[i], float(share[i]) / total) for i in first.tolist() if share[i] > _LEAST * total]
 
 
+MOST_OFFERED = 5
+"""Of the devices that a short name can mean."""
+
+
 def _gpu(asked: EstimateRequest, by: Predictor, said: list[str]) -> Gpu:
     if asked.gpu is None:
         said.append("GPU V100: most published rows are of it")
         return by.lexicon.gpu("V100") or CPU
     if asked.gpu.upper().startswith("CPU"):
         return CPU
-    found = by.knowledge.gpus.get(asked.gpu) or by.lexicon.gpu(asked.gpu)
-    if found is None:
-        raise Unanswerable("gpu", asked.gpu, sorted(by.knowledge.gpus))
-    return found
+    if asked.gpu in by.knowledge.gpus:
+        return by.knowledge.gpus[asked.gpu]
+    meant = by.lexicon.called(asked.gpu)
+    if len(meant) != 1:
+        raise Unanswerable("gpu", asked.gpu, sorted(by.knowledge.gpus), [gpu.name for gpu in meant[:MOST_OFFERED]])
+    return meant[0]
 
 
 def _kimg(asked: EstimateRequest, by: Predictor, slug: str, said: list[str]) -> Interval:
