@@ -113,6 +113,8 @@ def show_estimate(console: Console, found: Estimate) -> None:
         ("money", found.usd, "USD", 1.0),
         ("energy", found.energy_kwh, "kWh", 1.0),
     ):
+        if value.expected is None:
+            continue
         low, expected, high = (number(v and v / scale) for v in (value.low, value.expected, value.high))
         table.add_row(name, f"{expected} {unit}", f"{low}-{high}")
     console.print(table)

@@ -96,15 +96,18 @@ def case(recipe: Recipe) -> Step | None:
     Path("/proc/self/clear_refs").write_text("5")
     game = Game(build(recipe, data), recipe, data, torch.device("cpu"))
     game.begin()
-    game.phase = len(game.adversary.phases) - 1
-    game.play()
-    period = math.lcm(*(move.every for move in game.adversary.phases[game.phase].moves))
-    times = [timed(game.play) for _ in range(min(max(STEPS, period), 4 * STEPS))]
-    grown = resident("VmHWM") - before
+    measured = 0.0
+    phases = game.adversary.phases
+    for number, phase in enumerate(phases):
+        game.phase = number
+        game.play()
+        period = math.lcm(*(move.every for move in phase.moves))
+        times = sorted(timed(game.play) for _ in range(min(max(STEPS, period), 4 * STEPS)))
+        measured += phase.share / sum(p.share for p in phases) * statistics.mean(times[: max(1, len(times) - 1)])
+    grown = max(resident("VmHWM") - before, 1)
     speeds.append((matmul(), copy()))
     gflops, gbps = (statistics.mean(pair) for pair in zip(*speeds, strict=True))
     seconds, sd, gigabytes, memory_sd = predicted(known, gflops, gbps)
-    measured = statistics.mean(sorted(times)[: max(1, len(times) - 1)])
     bytes_ = 1e9 * (gigabytes - CPU_PROCESS_GB)
     spread = Z90 * sd, math.log(1e9 * gigabytes * math.exp(Z90 * memory_sd) - 1e9 * CPU_PROCESS_GB) - math.log(bytes_)
     inside = abs(math.log(measured / seconds)) <= spread[0] and abs(math.log(grown / bytes_)) <= spread[1]

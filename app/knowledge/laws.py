@@ -35,7 +35,8 @@ _NESTED: dict[str, type[Word]] = {"resolution": Range, "recipe": PublishedRecipe
 POINTERS = {f"/{name}" for name in Task.model_fields} | {f"/{p}/{n}" for p, kind in _PARTS.items() for n in kind.model_fields}
 """Every field of a task that a rule may assume."""
 PATHS = (
-    {"task.task", "task.top_k", "cost.gpu_hours", "cost.least_gpu_hours", "cost.memory_gb", "architecture.trainable"}
+    {"task.task", "task.top_k", "architecture.trainable"}
+    | {"cost.gpu_hours", "cost.budget_share", "cost.least_gpu_hours", "cost.memory_gb"}
     | {f"{p}.{n}" for p, kind in _PARTS.items() for n in kind.model_fields}
     | {f"architecture.{n}" for n in Architecture.model_fields}
     | {f"architecture.{p}.{n}" for p, kind in _NESTED.items() for n in kind.model_fields}

@@ -72,7 +72,7 @@ class Probe:
 
     def __init__(self, facts: Facts, path: str, base: Ranking, fitted: Fitted) -> None:
         self.facts, self.path, self.base, self.fitted = dict(facts), path, base, fitted
-        looks = {path, *(_PREDICTED if path in _COSTLY else ())}
+        looks = {path, *(_PREDICTED if path in _COSTLY else _SHARED if path == _HOURS else ())}
         rules, task = fitted.rules, facts["task.task"]
         still: dict[bool, list[Compiled]] = {True: [], False: []}
         for one in rules.of("exclude", task):
@@ -84,13 +84,17 @@ class Probe:
             still[looks.isdisjoint(one.paths)].append(one)
         self.bonus, self.steady = _add(known.bonus, fitted.stability + known.steady, fired(still[True], facts))
         self.scoring = still[False]
-        self.idle = not self.excluding and not self.scoring and path not in (*_COSTLY, "data.samples", "budget.gpu_hours")
+        self.idle = not self.excluding and not self.scoring and path not in (*_COSTLY, "data.samples", _HOURS)
 
     def first(self, value: Any) -> int | None:
         """The architecture ranked first with this value; None where the advisor abstains."""
         facts = self.facts
         facts[self.path] = value
-        spent = _spent(facts, self.fitted) if self.path in _COSTLY else self.base.spent
+        spent = self.base.spent
+        if self.path in _COSTLY:
+            spent = _spent(facts, self.fitted)
+        elif self.path == _HOURS:
+            _predict(facts, spent, self.fitted)
         left, bonus, steady = self.left, self.bonus, self.steady
         if self.excluding:
             left = _remove(left.copy(), fired(self.excluding, facts))
@@ -104,15 +108,22 @@ class Probe:
         return best if standing.distance(best) <= FAR else None
 
 
-_COSTLY = ("data.resolution", "budget.gpu")
-_PREDICTED = ("cost.gpu_hours", "cost.least_gpu_hours", "cost.memory_gb")
+_COSTLY, _HOURS = ("data.resolution", "budget.gpu"), "budget.gpu_hours"
+_SHARED = ("cost.budget_share",)
+_PREDICTED = ("cost.gpu_hours", "cost.least_gpu_hours", "cost.memory_gb", *_SHARED)
 
 
 def _spent(facts: Facts, fitted: Fitted) -> Spent:
     spent = fitted.costs.at(facts.get("data.resolution"), facts.get("budget.gpu"))
-    if fitted.rules.asks_cost:
-        facts.update(zip(_PREDICTED, (spent.hours, spent.least_hours, spent.least_gb), strict=True))
+    _predict(facts, spent, fitted)
     return spent
+
+
+def _predict(facts: Facts, spent: Spent, fitted: Fitted) -> None:
+    """Puts what training is predicted to take among the facts, where a rule asks for it."""
+    if fitted.rules.asks_cost:
+        share = (facts.get(_HOURS) or math.nan) / spent.hours
+        facts.update(zip(_PREDICTED, (spent.hours, spent.least_hours, spent.least_gb, share), strict=True))
 
 
 def _remove(left: Mask, excluding: Fired) -> Mask:
@@ -163,7 +174,7 @@ def _quality(standing: Standing, left: Mask) -> Array:
 
 def _cheapness(spent: Spent, left: Mask, facts: Facts) -> Array:
     """Powers of ten that the GPU-hours stay below the budget, or below the middle candidate without one."""
-    budget = facts.get("budget.gpu_hours")
+    budget = facts.get(_HOURS)
     if budget:
         return spent.cheapness(math.log(budget))
     here = np.sort(spent.log_hours[left & spent.known])

@@ -10,7 +10,8 @@
 
 An operand that is itself a path (`task.task`, `architecture.resolution.max`) stands for its value. On an unknown value, or
 against an unknown operand, no comparison holds. Paths: task.*, data.*, budget.*, constraints.*, priorities.*,
-architecture.*, cost.gpu_hours (expected), and cost.least_gpu_hours and cost.memory_gb (the least that training is predicted to take).
+architecture.*, cost.gpu_hours (expected), cost.budget_share (of these, what the budget covers), and cost.least_gpu_hours and
+cost.memory_gb (the least that training is predicted to take).
 """
 
 from __future__ import annotations
@@ -220,6 +221,9 @@ class Rules:
         if isinstance(test, Mapping) and "not" in test:
             inner = self._both(path, test["not"])
             return lambda facts: ~inner(facts)
+        if isinstance(test, Mapping) and "known" in test:
+            number, wanted = self._numbers(path), test["known"]
+            return lambda facts: np.isnan(number(facts)) != wanted
         if isinstance(test, Mapping):
             everyone = np.ones(len(self.columns), bool)
             pairs = [(_ORDER[name], self._numbers(path), self._numbers(operand)) for name, operand in test.items()]

@@ -87,6 +87,15 @@ def test_a_faster_gpu_and_a_smaller_image_take_fewer_hours() -> None:
     assert hours(128, fast) < hours(512, fast)
 
 
+@pytest.mark.parametrize("hours", [1, 10])
+def test_with_few_hours_no_design_that_needs_hundreds_is_first_nor_one_of_unknown_need(hours: float) -> None:
+    body = {"data": {"type": "image", "resolution": 256, "samples": 50_000}, "budget": {"gpu": "RTX 3090", "gpu_hours": hours}}
+    first, *rest = ask({**body, "top_k": 10}).candidates
+    assert first.cost.gpu_hours.expected is not None and first.cost.gpu_hours.expected < 33 * hours
+    late = next(c for c in rest if (c.cost.gpu_hours.expected or 0) > 34 * hours)
+    assert "hours-hopeless" in [reason.rule_id for reason in late.reasons]
+
+
 def test_cost_is_null_where_no_figure_of_the_design_or_its_family_is_known() -> None:
     costs = advisor().costs
     unknown = [a.slug for a, known in zip(advisor().architectures, costs.hours_known, strict=True) if not known]

@@ -92,7 +92,8 @@ class Lexicon:
         more = {gpu.name: (len(known), gpu) for known, gpu in self.gpus.items() if words and words < known}
         least = min((size for size, _ in more.values()), default=0)
         plainest = tuple(gpu for size, gpu in more.values() if size == least)
-        return plainest if len(plainest) == 1 else tuple(gpu for _, gpu in more.values())
+        says_a_model = "gb" not in words or len(words) > 2
+        return plainest if says_a_model and len(plainest) == 1 else tuple(gpu for _, gpu in more.values())
 
     def name(self, text: str) -> tuple[str, str] | None:
         """Slug and variant of an architecture by slug, alias or name; None where it is not known."""

@@ -18,7 +18,7 @@ from app.vocabulary import Behind, Gpu, MemoryPart, Profile
 
 LAUNCH = 1e-5
 SHARE = 0.4
-CPU_SHARE, CPU_BANDWIDTH, CPU_LAUNCH = 1.0, 0.63, 1.8e-5
+CPU_SHARE, CPU_BANDWIDTH, CPU_LAUNCH = 1.0, 0.42, 8e-6
 """Of the speed of a matrix product and of a copy on the same CPU, fitted to steps measured by `python -m benchmarks profile`."""
 CPU_PROCESS_GB = 0.42
 """What a training process holds before its networks: Python, torch, the data."""
