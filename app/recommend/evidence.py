@@ -125,11 +125,15 @@ class Standing:
         near: Mask = (it.least - REACH <= few) & (few <= it.most + REACH)
         return near
 
+    @cached_property
+    def distances(self) -> Array:
+        """How far each is from the figures: 0 known for sure, 1 as uncertain as a stranger or measured elsewhere alone."""
+        far = np.minimum(self.variance / (self.task.far @ self.powers), 1.0)
+        return np.where(self.shown & ~self.near, 1.0, far)
+
     def distance(self, index: int) -> float:
-        """How far one architecture is from the figures: 0 known for sure, 1 as uncertain as a stranger or measured elsewhere alone."""
-        if self.shown[index] and not self.near[index]:
-            return 1.0
-        return min(float(self.variance[index] / (self.task.far[index] @ self.powers)), 1.0)
+        """Of one architecture."""
+        return float(self.distances[index])
 
     def primary(self, index: int) -> float:
         """The standing of one architecture on the first metric of the task alone."""

@@ -165,10 +165,10 @@ def parts_of(facts: Facts, ranking: Ranking, fitted: Fitted) -> tuple[Array, Arr
 
 
 def _quality(standing: Standing, left: Mask) -> Array:
-    """The cautious standing; a design without a figure of its own near the task counts less than the least that has one at all."""
-    quality = standing.cautious
+    """The cautious standing; a design that no figure of its own is near to counts less than the least that has one at all."""
+    quality, near = standing.cautious, standing.near & (standing.distances <= FAR)
     least = np.where(left & standing.shown, quality, np.inf).min()
-    capped: Array = np.where(standing.near, quality, np.minimum(quality, least - _LESS))
+    capped: Array = np.where(near, quality, np.minimum(quality, least - _LESS))
     return capped
 
 

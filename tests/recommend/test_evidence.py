@@ -8,6 +8,7 @@ import pytest
 
 from app.recommend import Advisor, fit
 from app.recommend.figures import thinned
+from app.recommend.rank import FAR
 from app.vocabulary import Benchmark, ReportedBy, TaskSlug
 from tests.recommend.shipped import advisor, ask, knowledge
 
@@ -67,6 +68,14 @@ def test_a_figure_of_the_first_rank_is_of_an_architecture_with_figures_of_its_ow
         own = {f.architecture for f in advisor().evidence.figures.rows if f.task == task}
         if answer.candidates and any(c.architecture in own for c in answer.candidates):
             assert answer.candidates[0].architecture in own, task
+
+
+def test_a_design_that_no_figure_is_near_stands_behind_those_that_one_is_near() -> None:
+    answer = ask({"task": "style-transfer", "data": {"type": "image", "resolution": 256, "samples": 300}, "top_k": 50})
+    distances = [candidate.quality.distance for candidate in answer.candidates]
+    assert not answer.abstained and distances[0] <= FAR < max(distances)
+    far = next(c for c in answer.candidates if c.quality.distance > FAR)
+    assert far.rank > 3, "DCT-Net, whose one figure is of far more images, was first and so nothing was advised"
 
 
 def test_far_from_all_evidence_the_advisor_abstains() -> None:
