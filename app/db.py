@@ -58,16 +58,17 @@ _committed = 0
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
-    """A session that commits at the end, or rolls back when the block raises."""
+def transaction(*, unseen: bool = False) -> Iterator[Session]:
+    """A session that commits at the end, or rolls back when the block raises. `unseen` is what no figure can follow from."""
     global _committed
     with Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
-    _committed = next(_COMMITS)
+    if not unseen:
+        _committed = next(_COMMITS)
 
 
 def committed() -> int:
-    """Another number after every commit of this process: what was read before may have changed since."""
+    """Another number after every commit of this process that is not `unseen`: what was read before may have changed since."""
     return _committed
 
 

@@ -43,7 +43,7 @@ def take(where: str, request_sha256: str) -> Answer | None:
 
     Raises Conflict while the first is at work, and Unprocessable where it asked for something else.
     """
-    with db.transaction() as session:
+    with db.transaction(unseen=True) as session:
         now = db.now(session)
         session.execute(sa.delete(ReplayRow).where(ReplayRow.created_at < now - KEEP_SECONDS))
         row = {"place": where, "request_sha256": request_sha256, "created_at": now, "headers": {}}
@@ -68,10 +68,10 @@ def keep(where: str, answer: Answer) -> None:
     """Fills in the answer. The secret of one that must not be stored is left out."""
     secret = "no-store" in answer.headers.get("cache-control", "")
     values = {"status": answer.status, "headers": dict(answer.headers), "body": None if secret else zlib.compress(answer.body, 1)}
-    with db.transaction() as session:
+    with db.transaction(unseen=True) as session:
         session.execute(sa.update(ReplayRow).where(ReplayRow.place == where).values(**values))
 
 
 def forget(where: str) -> None:
-    with db.transaction() as session:
+    with db.transaction(unseen=True) as session:
         session.execute(sa.delete(ReplayRow).where(ReplayRow.place == where, ReplayRow.status.is_(None)))

@@ -76,7 +76,7 @@ class Writer:
             batch = list(self._waiting.items())
             if not batch:
                 return
-            with db.transaction() as session:
+            with db.transaction(unseen=True) as session:
                 since = db.now(session) - time.monotonic()
                 rows = [{**row, "created_at": since + row["asked"]} for _, row in batch]
                 answers = [{name: value for name, value in row.items() if name != "asked"} for row in rows]

@@ -46,6 +46,15 @@ def test_what_waits_is_found_and_a_stop_writes_it(slow: Writer) -> None:
     assert slow.find(("", "a")) is None
 
 
+def test_what_it_writes_is_no_reason_to_look_for_new_figures(database: str) -> None:
+    before = db.committed()
+    Writer().add(("", "a"), row("a"))
+    assert db.committed() == before
+    with db.transaction():
+        pass
+    assert db.committed() != before
+
+
 def test_without_a_start_it_writes_at_once(database: str) -> None:
     Writer().add(("", "a"), row("a"))
     assert held() == {("", "a")}
