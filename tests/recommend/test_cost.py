@@ -108,6 +108,17 @@ def test_an_unknown_name_is_refused_with_the_known_ones(asked: dict[str, Any], f
     assert caught.value.field == field and caught.value.known
 
 
+def test_memory_that_nobody_published_lies_between_the_law_and_our_own_traced_step() -> None:
+    def peak(architecture: str, **asked: Any) -> float:
+        found = cost(architecture, resolution=256, batch_size=32, gpu="RTX 3090", **asked)
+        return middle(found.peak_memory_bytes)
+
+    law, both, ours = (peak("r3gan", **how) for how in ({"implementation": "published"}, {}, {"implementation": "ours"}))
+    assert law < both < ours, "R3GAN's grouped bottlenecks hold far more than the designs that the law knows"
+    assert "our network" in cost("r3gan", resolution=256, gpu="RTX 3090").basis
+    assert "our network" not in cost("stylegan2", resolution=256, gpu="RTX 3090").basis, "its memory is published"
+
+
 def test_a_short_name_is_the_plainest_device_that_has_it_and_is_refused_where_there_are_several() -> None:
     def on(gpu: str) -> str:
         return predict(EstimateRequest(architecture="dcgan", gpu=gpu), predictor()).gpu

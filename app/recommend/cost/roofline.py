@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.recommend.cost.cases import Case
+from app.recommend.recipe import FIXED_GB
 from app.vocabulary import Behind, Gpu, MemoryPart, Profile
 
 LAUNCH = 1e-5
@@ -63,7 +64,7 @@ def traced(case: Case, images: int, length: int | None, gpu: Gpu, profiles: Sequ
     kernels = at["kernels_per_step"] * launch
     seconds = arithmetic + traffic + kernels
     static, activations = at["static_bytes"], at["activations"]
-    process = CPU_PROCESS_GB if cpu else 0.0
+    process = CPU_PROCESS_GB if cpu else FIXED_GB
     gigabytes = OVERHEAD * (static + activations) / 1e9 + process
     far = _distance(near, size, images)
     return Traced(
@@ -75,7 +76,7 @@ def traced(case: Case, images: int, length: int | None, gpu: Gpu, profiles: Sequ
             MemoryPart(
                 name="workspace",
                 bytes=gigabytes * 1e9 - static - activations,
-                because=f"{OVERHEAD - 1:.0%} on top{', and the process' if cpu else ''}",
+                because=f"{OVERHEAD - 1:.0%} on top, and {process:g} GB of the process",
             ),
         ),
         behind=(Behind(id=near.id, weight=1.0, source=f"models/networks, {near.network_sha256[:12]}"),),
