@@ -13,13 +13,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import db
-from app.errors import Forbidden, Unprocessable
+from app.buckets import Buckets
+from app.errors import Forbidden, TooMany, Unprocessable
 from app.keys import digest
 from app.tables import ApiKeyRow, TokenRow
 from app.vocabulary import Scope
@@ -27,6 +28,8 @@ from app.vocabulary import Scope
 FRESH_SECONDS = 0.5
 """What is known of a key is looked up again after this time, so a revoked one is refused within a second everywhere."""
 MOST_HELD = 10_000
+WRONG_PER_MINUTE = 60
+"""Wrong credentials of one address."""
 COOKIE = "gan_advisor_session"
 _KEY = re.compile(r"ga_([0-9a-f]{12})_([0-9a-f]{64})")
 
@@ -82,10 +85,15 @@ def needed(method: str, path: str) -> Scope | None:
 
 
 class Access:
-    """What this process knows of keys, never older than FRESH_SECONDS. A miss and a wrong credential cost one read."""
+    """What this process knows of keys, never older than FRESH_SECONDS. A miss and a wrong credential cost one read.
+
+    Who has shown WRONG_PER_MINUTE wrong ones is let in only with what was right before, so that a neighbour behind the same proxy
+    is not locked out by another's guesses.
+    """
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, tuple[float, Key]] = OrderedDict()
+        self._wrong = Buckets(WRONG_PER_MINUTE)
         self._open_until = 0.0
         self._required = False
 
@@ -105,7 +113,17 @@ class Access:
         self._open_until = time.monotonic() + FRESH_SECONDS
         return not self._required
 
-    def look(self, credential: str, purpose: str) -> Key | None:
+    def look(self, credential: str, purpose: str, address: str = "") -> Key | None:
+        """As `_look`; None counts against the address. Raises TooMany once it has shown too many that stand for none."""
+        who, now = _network(address), time.monotonic()
+        if digest(purpose + credential) not in self._held and (left := self._wrong.left(who, now)) < 1:
+            wait = self._wrong.wait(left)
+            raise TooMany(f"an address may show {WRONG_PER_MINUTE} wrong keys in a minute", retry_after=math.ceil(wait))
+        if (key := self._look(credential, purpose)) is None:
+            self._wrong.take(who, now)
+        return key
+
+    def _look(self, credential: str, purpose: str) -> Key | None:
         """The key that a credential stands for, by the database: a `key` itself, or a token for a `session` or a `stream`."""
         with db.reading() as session:
             row, until = _by_key(session, credential) if purpose == "key" else _by_token(session, credential, purpose)
@@ -154,6 +172,11 @@ def require_keys(host: str) -> None:
 def is_own(address: str) -> bool:
     """Whether the address that a request came to is this machine's own; a socket of the file system is no address at all."""
     return _is_loopback(address) if _is_address(address) else True
+
+
+def _network(address: str) -> str:
+    """The address, or the /64 of one of IPv6: whoever has one of those has all of them."""
+    return str(ip_network(f"{address}/64", strict=False)) if _is_address(address) and ":" in address else address
 
 
 def _is_loopback(address: str) -> bool:

@@ -65,8 +65,12 @@ def name_folder(path: str, team: str | None = None) -> OwnDataset:
 
 def allowed(path: str, pointer: str = "#/path") -> Path:
     """The real path, inside one of GAN_ADVISOR_DATA_FOLDERS. Raises Unprocessable, before looking at what is there."""
-    target = Path(path).resolve()
-    if not any(target.is_relative_to(folder.resolve()) for folder in settings().data_folders):
+    try:
+        target = Path(path).resolve()
+        target.exists()
+    except (OSError, RuntimeError, ValueError):  # a name too long for the disk, a loop of links, the character 0
+        target = None
+    if target is None or not any(target.is_relative_to(folder.resolve()) for folder in settings().data_folders):
         detail = "the path is in no folder that this service may read (GAN_ADVISOR_DATA_FOLDERS)"
         raise Unprocessable(detail, [FieldProblem(pointer=pointer, code="not_allowed", detail=detail)])
     return target

@@ -6,6 +6,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
+from app.access import Key
 from app.answers import answered
 from app.api.deps import CallerDep
 from app.api.wire import answer
@@ -13,7 +14,7 @@ from app.validations import store
 from app.vocabulary import Outcome, Validation, Word
 
 router = APIRouter(prefix="/v1", tags=["badges"])
-CACHE = "public, max-age=300"
+SECONDS = 300
 COLORS = {Outcome.CONFIRMED: "brightgreen", Outcome.OVERTURNED: "red", Outcome.INCONCLUSIVE: "yellow"}
 
 
@@ -25,7 +26,7 @@ class Badge(Word):
     message: str
     color: str
     isError: bool = False
-    cacheSeconds: int = 300
+    cacheSeconds: int = SECONDS
 
 
 @router.get("/recommendations/{recommendation_id}/badge.json", response_model=Badge, operation_id="get_recommendation_badge")
@@ -33,14 +34,19 @@ def recommendation(request: Request, recommendation_id: str, caller: CallerDep) 
     """The first choice of an answer."""
     found = answered(recommendation_id, caller.team)
     if found.abstained or not found.candidates:
-        return answer(request, Badge(label="GAN", message="no recommendation", color="lightgrey"), cache=CACHE)
-    return answer(request, Badge(label="GAN", message=found.candidates[0].name, color="blue"), cache=CACHE)
+        return _sent(request, caller, Badge(label="GAN", message="no recommendation", color="lightgrey"))
+    return _sent(request, caller, Badge(label="GAN", message=found.candidates[0].name, color="blue"))
 
 
 @router.get("/validations/{validation_id}/badge.json", response_model=Badge, operation_id="get_validation_badge")
 def validation(request: Request, validation_id: str, caller: CallerDep) -> Response:
     """The verdict of a validation, or how far it is."""
-    return answer(request, _of(store.get(validation_id, caller.team)), cache=CACHE)
+    return _sent(request, caller, _of(store.get(validation_id, caller.team)))
+
+
+def _sent(request: Request, caller: Key, badge: Badge) -> Response:
+    """What a key opens is kept by its caller alone: a proxy between would show it to others."""
+    return answer(request, badge, cache=f"{'public' if caller.id is None else 'private'}, max-age={SECONDS}")
 
 
 def _of(found: Validation) -> Badge:

@@ -18,8 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.access import COOKIE, NOBODY, Access, Key, is_foreign, is_own, is_safe_name, needed
 from app.api.problems import problem_response
 from app.errors import AdvisorError, Forbidden, NotReady, Unauthorized
+from app.settings import settings
 
 STREAM = "stream_token"
+FOREIGN = "this was sent from another site"
 SAFE = ("GET", "HEAD", "OPTIONS")
 BEARER = 'Bearer realm="gan-advisor"'
 
@@ -56,7 +58,7 @@ class Door:
             await self.app(scope, receive, send)
 
     async def _caller(self, scope: Scope, headers: dict[str, str]) -> Key:
-        """Raises Unauthorized, and Forbidden for what another site had a browser send."""
+        """Raises Unauthorized, TooMany, and Forbidden for what another site had a browser send."""
         is_open = self.access.is_open()
         if is_open is None:
             is_open = await run_in_threadpool(self.access.look_open)
@@ -66,8 +68,9 @@ class Door:
         if not credential:
             raise Unauthorized("send a key as `Authorization: Bearer ga_...`")
         if purpose == "session" and scope["method"] not in SAFE and is_foreign(headers):
-            raise Forbidden("this was sent from another site")
-        key = self.access.held(credential, purpose) or await run_in_threadpool(self.access.look, credential, purpose)
+            raise Forbidden(FOREIGN)
+        address = str((scope.get("client") or ("", 0))[0])
+        key = self.access.held(credential, purpose) or await run_in_threadpool(self.access.look, credential, purpose, address)
         if key is None:
             raise Unauthorized("the key is not known, or has ended")
         return key
@@ -79,6 +82,8 @@ def _local(scope: Scope, headers: dict[str, str]) -> Key:
         raise Unauthorized("this address is open to others; make a key with `gan-advisor keys create --team NAME`")
     if not is_safe_name(headers.get("host", "")):
         raise Forbidden("without a key this service is reached as localhost, or by its address")
+    if scope["method"] not in SAFE and is_foreign(headers) and not {headers.get("origin"), "*"} & set(settings().cors_origins):
+        raise Forbidden(FOREIGN)
     return NOBODY
 
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import problem_response
-from app.errors import AdvisorError, TooLarge, UnsupportedMedia
+from app.errors import AdvisorError, NotFound, TooLarge, UnsupportedMedia
 
 log = logging.getLogger("gan_advisor")
 REQUEST_ID = re.compile(rb"^[\x21-\x7e]{1,128}$")
@@ -74,6 +74,8 @@ class Edge:
         return scope["method"] in WITH_BODY and scope["path"].startswith(BYTES) and not kind.endswith(b"json")
 
     def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        if "\0" in scope["path"]:  # PostgreSQL holds no text with one, so no id has it
+            raise NotFound("no address here holds the character 0")
         length = headers.get(b"content-length", b"0")
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
         if coding != b"identity":  # what unpacks to a thousand times its size is not unpacked here

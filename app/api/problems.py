@@ -8,7 +8,7 @@ import sqlite3
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from app.api.wire import encode
@@ -74,6 +74,12 @@ def install(app: FastAPI) -> None:
                 return Response(status_code=204, headers=headers)
             known.detail = f"{request.method} is not allowed here" + (f", but {allowed}" if allowed else "")
         return problem_response(known, request_id(request), headers)
+
+    @app.exception_handler(DataError)
+    async def _unfit(request: Request, error: DataError) -> Response:
+        return problem_response(
+            Unprocessable("the request holds a character that cannot be stored, such as 0"), request_id(request)
+        )
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:

@@ -151,7 +151,7 @@ async def events(
     request: Request,
     validation_id: str,
     caller: CallerDep,
-    after: Annotated[int, Query(ge=0, description="Only events after this id.")] = 0,
+    after: Annotated[int, Query(ge=0, lt=10**15, description="Only events after this id.")] = 0,
     limit: LimitQuery = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> Response:

@@ -24,7 +24,8 @@ def form(request: Request, next: str = "/") -> Response:
 @router.post("/sign-in")
 def sign_in(request: Request, fields: Typed) -> Response:
     """Trades a key for a session of twelve hours."""
-    key, target = request.app.state.access.look(fields.get("key", "").strip(), "key"), _own_page(fields.get("next", "/"))
+    target, address = _own_page(fields.get("next", "/")), request.client.host if request.client else ""
+    key = request.app.state.access.look(fields.get("key", "").strip(), "key", address)
     if key is None or key.id is None:
         return page(request, "sign_in.html", status=401, next=target, wrong="This key is not known, or has ended.")
     answer = RedirectResponse(target, status_code=303)

@@ -10,8 +10,12 @@ from urllib.parse import urlsplit
 from app.settings import settings
 
 Address = IPv4Address | IPv6Address
-TUNNELS = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")))
+TUNNELS = tuple(map(ip_network, ("2002::/16", "2001::/32")))
 """IPv6 that carries an IPv4 address inside: what it leads to cannot be told by its own range."""
+UNICAST = ip_network("2000::/3")
+"""All of IPv6 that is routed between networks; what else is old, of one site, or translated into IPv4."""
+RESERVED = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""Of protocols, relays and examples; not all of it is private to Python 3.11."""
 
 
 class Refused(Exception):
@@ -48,7 +52,9 @@ def resolve(url: str) -> Place:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise Refused("is no URL") from None
-    if parts.scheme not in ("http", "https") or not host or parts.username or parts.password or not url.isascii():
+    if not (url.isascii() and url.isprintable()):
+        raise Refused("must be of printable ASCII")
+    if parts.scheme not in ("http", "https") or not host or parts.username or parts.password:
         raise Refused("must be http or https with a host and without a user")
     port = port or (443 if parts.scheme == "https" else 80)
     try:
@@ -71,7 +77,9 @@ def _plain(address: Address) -> Address:
 
 def _public(address: Address) -> bool:
     address = _plain(address)
-    return address.is_global and not address.is_multicast and not any(address in tunnel for tunnel in TUNNELS)
+    if address.version == 6 and address not in UNICAST:
+        return False
+    return address.is_global and not address.is_multicast and not any(address in some for some in (*TUNNELS, *RESERVED))
 
 
 def _allowed(address: Address) -> bool:

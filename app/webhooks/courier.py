@@ -133,7 +133,7 @@ def send(letter: Letter) -> Outcome:
     headers |= {"Content-Type": "application/json", "User-Agent": "gan-advisor", "Host": place.host_header}
     try:
         return asyncio.run(_post(place, letter.body, headers))
-    except (httpx.HTTPError, TimeoutError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         return Outcome(None, f"no answer: {type(error).__name__}")
 
 

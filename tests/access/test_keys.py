@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from app import access, db, keys
 from app.access import COOKIE, is_foreign, is_own, is_safe_name, needed, require_keys
+from app.buckets import Buckets
 from app.cli import app
 from app.errors import UnknownSlug, Unprocessable
 from app.tables import ApiKeyRow, TokenRow
@@ -62,6 +63,34 @@ def test_a_wrong_key_is_refused_like_none(client: TestClient, wrong: str) -> Non
 def test_the_secret_of_another_key_opens_nothing(client: TestClient) -> None:
     one, two = keys.create("us"), keys.create("them")
     problem(client.get("/v1/rules", headers=bearer(f"ga_{one.id}_{two.key.rpartition('_')[2]}")), 401)
+
+
+def test_who_guesses_keys_is_told_to_wait_and_neighbours_with_a_right_one_are_not(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.app.state.access, "_wrong", Buckets(3))  # type: ignore[attr-defined]
+    used, unused = keys.create("us"), keys.create("us")
+    wrong = [bearer(f"ga_{used.id}_" + digit * 64) for digit in "0123"]
+    assert client.get("/v1/rules", headers=bearer(used.key)).status_code == 200
+    for headers in wrong[:2]:
+        problem(client.get("/v1/rules", headers=headers), 401)
+    assert client.post("/sign-in", data={"key": "ga_wrong"}).status_code == 401
+    refused = client.get("/v1/rules", headers=wrong[3])
+    assert problem(refused, 429)["retryable"]
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert client.post("/sign-in", data={"key": "ga_wrong"}).status_code == 429
+    assert client.get("/v1/rules", headers=bearer(used.key)).status_code == 200
+    problem(client.get("/v1/rules", headers=bearer(unused.key)), 429)
+    elsewhere = TestClient(client.app, client=("203.0.113.9", 1))
+    assert elsewhere.get("/v1/rules", headers=bearer(unused.key)).status_code == 200
+    assert client.get("/v1/rules", headers=bearer(unused.key)).status_code == 200
+
+
+def test_the_addresses_of_one_network_guess_together(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.app.state.access, "_wrong", Buckets(1))  # type: ignore[attr-defined]
+    keys.create("us")
+    for address, status in (("2001:db8::1", 401), ("2001:db8::2", 429), ("2001:db8:0:1::1", 401)):
+        problem(TestClient(client.app, client=(address, 1)).get("/v1/rules", headers=bearer("ga_wrong")), status)
 
 
 def test_the_store_holds_no_secret(client: TestClient) -> None:

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.access import Key
 from app.api.limits import Limit
+from app.buckets import Buckets
 from app.vocabulary import Scope
 from tests.access.test_figures import figure
 from tests.api.test_problems import problem
@@ -138,17 +139,13 @@ def test_without_a_setting_no_other_origin_is_answered(client: TestClient) -> No
 
 
 def test_a_bucket_empties_tells_when_to_come_back_and_fills_again() -> None:
-    limit = Limit(_nothing, 60)
+    limit = Buckets(60)
     assert [limit.take("a", 0.0) for _ in range(60)][-1] == 0
     assert limit.take("a", 0.0) < 0
     assert limit.take("b", 0.0) == 59
     assert limit.take("a", 0.5) < 0
     assert limit.take("a", 1.0) == 0
     assert limit.take("a", 1e6) == 59
-
-
-async def _nothing(*_: Any) -> None:
-    """An application that answers nothing."""
 
 
 def test_a_key_that_calls_too_often_is_told_to_wait_and_others_are_not() -> None:

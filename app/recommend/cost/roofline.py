@@ -26,6 +26,8 @@ CPU_PROCESS_GB = 0.42
 TIME_SD, MEMORY_SD = 0.45, 0.25
 OVERHEAD = 1.25
 """Allocator and workspace over the largest sum of tensors."""
+NARROW = 0.6
+"""Activations of a mixed step over those of the fp32 step that was traced: not all of them are halved."""
 _POWERS = {
     "flops_per_step": (2.0, 1.0),
     "bytes_per_step": (2.0, 1.0),
@@ -63,7 +65,8 @@ def traced(case: Case, images: int, length: int | None, gpu: Gpu, profiles: Sequ
     traffic = at["bytes_per_step"] / (bandwidth * 1e9)
     kernels = at["kernels_per_step"] * launch
     seconds = arithmetic + traffic + kernels
-    static, activations = at["static_bytes"], at["activations"]
+    narrow = NARROW if case.precision != "fp32" and near.precision == "fp32" else 1.0
+    static, activations = at["static_bytes"], narrow * at["activations"]
     process = CPU_PROCESS_GB if cpu else FIXED_GB
     gigabytes = OVERHEAD * (static + activations) / 1e9 + process
     far = _distance(near, size, images)
