@@ -1,6 +1,6 @@
 """docs/networks.md: every network trained for a moment on one CPU core, its figure before and after, its size, its samples.
 
-    python -m benchmarks.gallery [SLUG ...] [--seconds 45] [--speed]
+    python -m benchmarks.gallery [SLUG ...] [--seconds 45] [--speed | --page]
 
 Keeps a line of JSON and a picture for each network in docs/networks, so that one can be renewed alone, and writes the page from them.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -19,14 +17,11 @@ from PIL import Image
 from app.knowledge.load import load
 from app.vocabulary.rules import Knowledge
 from benchmarks import peers, utilisation
-from benchmarks.learning import RACES, recipe
+from benchmarks.learning import KEPT, RACES, recipe, seeds_won, trained
 from benchmarks.plain import race
-from models import contract, train
-from models.contract import Recipe, RunBudget
+from models.contract import SAMPLES, Recipe
 from models.data import tasks
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-KEPT = DOCS / "networks"
 SIDE = 320
 """Pixels of the longer side of a picture."""
 SPEED = KEPT / "speed.json"
@@ -73,16 +68,19 @@ HEAD = """# The networks
 Every network here is written from its paper and trains through the one loop. Below, each has run for a moment on one core of a CPU
 at a small size (`python -m benchmarks.gallery`): enough to see that it learns, nothing like what it can do. *Before* and *after*
 are the metric of the task, untrained and at the end; *baseline* is what a validation must beat; *real* is what real samples would
-get, where the metric has that. *Steps/s* are on one thread, at the size named with the samples; *to plain* is their ratio to a loop
-that a tutorial would write around the same networks (`python -m benchmarks.plain`).
+get, where the metric has that. *Seeds*: in how many of other, shorter runs the figure beat the untrained network's, and in how many
+the baseline's, each by the threshold of the task, with the recipe that a validation of so many seconds would take, images at 16 px
+(`python -m benchmarks.learning`; every run is a line of networks/learning.csv). *Steps/s* are on one thread, at the size named with
+the samples; *to plain* is their ratio to a loop that a tutorial would write around the same networks (`python -m benchmarks.plain`).
 
-One run each, of one seed, on whatever else the machine was doing: a difference between two networks of this page says little, and a
-network that is worse after its moment than before (grey noise is not the worst) needs more than a moment. GANomaly depends on what the
-anomaly is: with the digit 0 it beats 16 principal axes, with the digit 1 it ended below chance. The layers of DF-GAN, GAN-INT-CLS,
-StackGAN and Projected GAN have changed since their rows and pictures were made. Nothing here was measured on a GPU.
+Pictures and figures are of one run each, of one seed, on whatever else the machine was doing: a difference between two networks of
+this page says little, and a network that is worse after its moment than before (grey noise is not the worst) needs more than a
+moment. GANomaly depends on what the anomaly is: with the digit 0 it beats 16 principal axes, with the digit 1 it ended below chance.
+The layers of DF-GAN, GAN-INT-CLS, StackGAN and Projected GAN have changed since their rows and pictures were made.
+Nothing here was measured on a GPU.
 
-| network | task, data | metric | before | after | baseline | real | steps | steps/s | to plain |
-|---|---|---|---|---|---|---|---|---|---|
+| network | task, data | metric | before | after | baseline | real | seeds | steps | steps/s | to plain |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 SIZES = """
 ## Parameters and speed
@@ -108,20 +106,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("slugs", nargs="*", metavar="SLUG")
     parser.add_argument("--seconds", type=float, default=45.0)
     parser.add_argument("--speed", action="store_true", help="utilisation and peers instead of training")
+    parser.add_argument("--page", action="store_true", help="no run; only the page anew from what is kept")
     told = parser.parse_args(arguments)
     KEPT.mkdir(exist_ok=True)
     if told.speed:
         timed(*told.slugs)
-    for slug in () if told.speed else told.slugs or RACES:
+    for slug in () if told.speed or told.page else told.slugs or RACES:
         task, dataset = RACES[slug]
         baseline = tasks()[task]["baseline"]
         for architecture, name in ((baseline, f"baseline-{task}-{dataset}"), (slug, slug)):
             if architecture == slug or not (KEPT / f"{name}.json").exists():
-                one = recipe(architecture, task, dataset, 0)
+                one = recipe(architecture, task, dataset, 0, told.seconds)
                 line = ran(one, told.seconds, name) | ({"speed": dataclasses.asdict(race(one))} if architecture == slug else {})
                 (KEPT / f"{name}.json").write_text(json.dumps(line, indent=1, sort_keys=True) + "\n")
                 print(name, line["before"], "->", line["after"], f"{line['steps']} steps", flush=True)
-    (DOCS / "networks.md").write_text(page())
+    KEPT.with_suffix(".md").write_text(page())
 
 
 def timed(*slugs: str) -> None:
@@ -137,13 +136,8 @@ def timed(*slugs: str) -> None:
 
 def ran(one: Recipe, seconds: float, name: str) -> dict[str, Any]:
     """One run's figures; its picture goes to KEPT."""
-    with tempfile.TemporaryDirectory() as folder:
-        run_dir = Path(folder)
-        contract.write_recipe(run_dir, one, RunBudget(seconds=seconds))
-        if code := train.train(run_dir):
-            raise SystemExit(f"{one.architecture} failed with {code}")
-        report = json.loads((run_dir / contract.REPORT).read_text())
-        picture = Image.open(run_dir / "samples.png").convert("RGB")
+    with trained(one, seconds) as (run_dir, report):
+        picture = Image.open(run_dir / SAMPLES).convert("RGB")
         picture.thumbnail((SIDE, SIDE))
         picture.quantize(32).save(KEPT / f"{name}.png", optimize=True)
     found = report["metric"]
@@ -173,7 +167,7 @@ def page() -> str:
         card = knowledge.architectures[slug]
         way = "lower" if line["direction"] == "min" else "higher"
         figures = [_said(value) for value in (line["before"], line["after"], other["after"], line["real"])]
-        cells = [f"[{card.name}](#{slug})", f"{task}, {dataset}", f"{line['metric']}, {way} is better", *figures]
+        cells = [f"[{card.name}](#{slug})", f"{task}, {dataset}", f"{line['metric']}, {way} is better", *figures, seeds_won(slug)]
         cells += [f"{line['steps']:,}", f"{line['speed']['steps_per_second']:.3g}", f"{line['speed']['ratio']:.2f}"]
         rows.append("| " + " | ".join(cells) + " |")
         ours, published = STATED.get(slug, (traced(knowledge, slug), "none published"))

@@ -2,23 +2,33 @@
 
     python -m benchmarks.learning [SLUG ...] [--seconds 60] [--seeds 3]
 
-One line a run. A minute on a CPU shows that a network learns, not how good it gets.
+Each run is a line of docs/networks/learning.csv, which docs/networks.md sums up; a run that stands there is not made again, so that
+this can be stopped and continued. A minute on a CPU shows that a network learns, not how good it gets.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import csv
+import dataclasses
+import hashlib
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.validations import plan
+from app.validations.known import datasets, tasks
 from models import contract, train
 from models.contract import Recipe, RunBudget
-from models.data import known, tasks
-from models.networks import FOLDERS
 
+KEPT = Path(__file__).resolve().parents[1] / "docs" / "networks"
+TABLE = KEPT / "learning.csv"
+COLUMNS = ("architecture", "task", "dataset", "seed", "seconds", "metric", "before", "after", "steps", "recipe")
+PIXELS = 16
+"""Side at which images are read, so that a minute of one core is enough."""
 RACES = {
     "seqgan": ("text", "sklearn-docs"),
     "molgan": ("molecule-graph", "nci-small"),
@@ -79,38 +89,73 @@ def main(arguments: list[str] | None = None) -> None:
         task, dataset = RACES[slug]
         for seed in range(told.seeds):
             for architecture in (tasks()[task]["baseline"], slug):
-                print(raced(recipe(architecture, task, dataset, seed), told.seconds), flush=True)
+                one = recipe(architecture, task, dataset, seed, told.seconds)
+                if (key(one), f"{told.seconds:g}") not in {(row["recipe"], row["seconds"]) for row in rows()}:
+                    keep(one, told.seconds)
+        print(f"{slug:<18} {seeds_won(slug)}", flush=True)
 
 
-def recipe(architecture: str, task: str, dataset: str, seed: int) -> Recipe:
-    """The network's own, as a validation would take it on a CPU."""
-    package = next(name for name, folder in FOLDERS.items() if (folder / f"{architecture.replace('-', '_')}.py").exists())
-    module = importlib.import_module(f"{package}.{architecture.replace('-', '_')}")
-    own: dict[str, Any] = {**module.DEFAULTS, **getattr(module, "ON_CPU", {})}
-    size = {name: known()[dataset][name] for name in ("resolution", "length", "channels") if name in known()[dataset]}
-    if known()[dataset]["type"] == "image":  # as app/validations/plan.py scales them for a short run, but at 16 px
-        width = max(8, own.get("width", Recipe.width) // 8)
-        own |= {"width": getattr(module, "ON_CPU", {}).get("width", width), "batch_size": 16}
-        own |= {rate: max(1e-3, own.get(rate, 0.0)) for rate in ("lr_g", "lr_d")}
-        size |= {"resolution": 16, "classes": known()[dataset]["classes"] if task == "class-conditional-image" else 0}
-    shared = {"task": task, "dataset": dataset, "seed": seed, "metric": tasks()[task]["metric"], "metric_samples": 250}
-    fields = {"ema_half_life_kimg": 2.0, "measure_every_kimg": 1e9, **own, **size, **shared}
-    fields["options"] = {**own.get("options", {}), "threads": 1}
-    return Recipe(architecture=architecture, **fields)
+def recipe(architecture: str, task: str, dataset: str, seed: int, seconds: float = 60.0) -> Recipe:
+    """What a user's validation would train in these seconds if the images had PIXELS, on one thread."""
+    data = {"slug": dataset, **datasets()[dataset]}
+    if data["type"] == "image":
+        data["resolution"] = PIXELS
+    one = plan.alone(architecture, task, data, seconds, seed)
+    return dataclasses.replace(one, options={**one.options, "threads": 1})
 
 
-def raced(one: Recipe, seconds: float) -> str:
-    """The run's figure before and after, and what real samples would get."""
+@contextmanager
+def trained(one: Recipe, seconds: float) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folder of a run, while it lasts, and its report. Raises SystemExit where the run fails."""
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(folder)
         contract.write_recipe(run_dir, one, RunBudget(seconds=seconds))
         if code := train.train(run_dir):
-            return f"{one.architecture:<18} seed {one.seed}  failed with {code}"
-        report = json.loads((run_dir / contract.REPORT).read_text())
-    found = report["metric"]
-    floor = "-" if found["floor"] is None else f"{found['floor']:.3f}"
-    values = f"{found['first']['value']:8.3f} -> {found['last']['value']:8.3f}  real {floor}"
-    return f"{one.architecture:<18} seed {one.seed}  {found['name']} ({found['direction']})  {values}  {report['steps']} steps"
+            raise SystemExit(f"{one.architecture}, seed {one.seed}: failed with {code}")
+        yield run_dir, json.loads((run_dir / contract.REPORT).read_text())
+
+
+def keep(one: Recipe, seconds: float) -> None:
+    """Trains, prints and adds the line."""
+    with trained(one, seconds) as (_, report):
+        found = report["metric"]
+    figures = [f"{found[at]['value']:.4g}" for at in ("first", "last")]
+    line = (one.architecture, one.task, one.dataset, one.seed, f"{seconds:g}", found["name"], *figures, report["steps"], key(one))
+    print(*line, flush=True)
+    fresh = not TABLE.exists()
+    with TABLE.open("a", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, line] if fresh else [line])
+
+
+def key(one: Recipe) -> str:
+    """Digest of every number of a run, its seed too."""
+    return hashlib.sha256(json.dumps(dataclasses.asdict(one), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def rows() -> list[dict[str, str]]:
+    """The lines kept, oldest first."""
+    if not TABLE.exists():
+        return []
+    with TABLE.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def seeds_won(slug: str) -> str:
+    """Of how many seeds the latest run beat the untrained network and the baseline; each by the threshold of the task."""
+    task, dataset = RACES[slug]
+    terms = tasks()[task]
+    sign = 1 if terms["direction"] == "max" else -1
+    last = {(row["architecture"], row["seed"]): row for row in rows() if (row["task"], row["dataset"]) == (task, dataset)}
+    own = [row for (architecture, _), row in last.items() if architecture == slug]
+    if not own:
+        return "not run"
+
+    def better(row: dict[str, str], than: str) -> bool:
+        return sign * (float(row["after"]) - float(than)) > terms["threshold"]
+
+    untrained = sum(better(row, row["before"]) for row in own)
+    baseline = sum(better(row, last[terms["baseline"], row["seed"]]["after"]) for row in own)
+    return f"{untrained} and {baseline} of {len(own)}, {float(own[-1]['seconds']):.0f} s"
 
 
 if __name__ == "__main__":

@@ -82,6 +82,11 @@ def plan(request: ValidationRequest, recommendation: Recommendation, team: str |
     }
 
 
+def alone(slug: str, task: str, data: Mapping[str, Any], seconds: float, seed: int = 0) -> Recipe:
+    """What a validation of these seconds would train of one architecture or baseline that no recommendation speaks of."""
+    return _recipe(slug, None, data, _shared(task, data, seed, tasks()[task]["metric"], seconds), seconds, [])
+
+
 def _check_budget(request: ValidationRequest) -> None:
     limit = settings().max_run_seconds
     if request.budget.max_seconds > limit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from app.errors import UnknownSlug, Unprocessable
 from app.validations.known import tasks, trainable
-from app.validations.plan import plan
+from app.validations.plan import alone, plan
 from app.validations.rungs import legs
 from models.contract import Recipe
 from models.metrics import METRICS
@@ -176,6 +177,13 @@ def test_an_image_network_may_state_its_width_on_a_cpu_and_long_clips_are_cut(fo
     made = planned(task=asked, dataset=str(folder / "clips"), architectures=["mocogan"], budget={"max_seconds": 60})
     assert {(run["recipe"]["length"], run["recipe"]["resolution"]) for run in made["runs"]} == {(16, 32)}
     assert any("length 300 -> 16" in line and "resolution 128 -> 32" in line for line in made["scaled"])
+
+
+def test_a_recipe_asked_for_alone_is_the_one_that_a_validation_would_train() -> None:
+    made = planned(architectures=["r3gan"], budget={"max_seconds": 60})
+    run = made["runs"][1]
+    recipe = alone("r3gan", "unconditional-image", made["dataset"], run["budget"]["seconds"], made["seed"])
+    assert asdict(recipe) | {"augment": list(recipe.augment)} == run["recipe"]
 
 
 def test_fewer_samples_than_the_metric_needs_are_refused_before_anything_waits(
