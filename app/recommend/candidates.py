@@ -30,7 +30,8 @@ def candidates_of(task: Task, facts: Facts, ranking: Ranking, advisor: Advisor) 
     for number, index in enumerate(ranking.order[: task.top_k], start=1):
         architecture = advisor.architectures[index]
         rules = (*same, *(name for name, mask in moving if touches(mask, index)))
-        recipe = recipe_of(_draft(index, setting, rules, advisor), facts, room, math.exp(costs.log_gb[index]))
+        gb = math.exp(costs.log_gb[index]), float(costs.gb_power[index])
+        recipe = recipe_of(_draft(index, setting, rules, advisor), facts, room, gb)
         batch = recipe.get("images_per_pass") or recipe.get("batch_size")
         images = batch.value if batch is not None and isinstance(batch.value, int) else _BATCH
         out.append(

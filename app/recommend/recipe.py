@@ -125,10 +125,10 @@ def draft_of(paper: Mapping[str, RecipeValue], rules: Sequence[Setting]) -> Draf
     return Draft(values, names, [formula for setting in rules for formula in setting.formulas])
 
 
-def recipe_of(draft: Draft, facts: Facts, room_gb: float | None, gb_per_image: float) -> dict[str, RecipeValue]:
+def recipe_of(draft: Draft, facts: Facts, room_gb: float | None, gb: tuple[float, float]) -> dict[str, RecipeValue]:
     """The recipe of one design on one task: its draft, then formulas, then memory, then formulas that need it.
 
-    `room_gb` is the memory of one GPU and `gb_per_image` what one image in a pass takes of it, NaN where unknown.
+    `room_gb` is the memory of one GPU and `gb` what one image in a pass takes of it, NaN where unknown, with its power of their number.
     """
     recipe, formulas = dict(draft.values), draft.formulas
     names: dict[str, Any] = {name: value for name, path in _NAMES.items() if (value := facts.get(path)) is not None}
@@ -136,10 +136,11 @@ def recipe_of(draft: Draft, facts: Facts, room_gb: float | None, gb_per_image: f
     if "resolution" in names:
         recipe["resolution"] = _value(names["resolution"], "default", "the task: /data/resolution")
     _derive(recipe, names, formulas)
-    if room_gb is not None and gb_per_image == gb_per_image:
-        fit = max(1, int((room_gb - FIXED_GB) / gb_per_image))
-        fit = min(fit, int(names.get("batch_size", fit)))
-        text = f"floor(({room_gb:g} GB - {FIXED_GB:g} GB) / {gb_per_image:.3g} GB per image), at most the batch"
+    one, power = gb
+    if room_gb is not None and one == one:
+        most = (max(room_gb - FIXED_GB, one) / one) ** (1 / power)
+        fit = int(min(most, names.get("batch_size", most)))
+        text = f"floor((({room_gb:g} GB - {FIXED_GB:g} GB) / {one:.3g} GB) ^ (1 / {power:.2g})), at most the batch"
         recipe["images_per_pass"] = _value(fit, "formula", text)
         names["images_per_pass"] = fit
         _derive(recipe, names, [f for f in formulas if f[0] not in recipe])

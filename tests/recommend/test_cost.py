@@ -119,6 +119,24 @@ def test_memory_that_nobody_published_lies_between_the_law_and_our_own_traced_st
     assert "our network" not in cost("stylegan2", resolution=256, gpu="RTX 3090").basis, "its memory is published"
 
 
+@pytest.mark.parametrize(
+    ("architecture", "data"),
+    [
+        ("r3gan", {"type": "image", "resolution": 256}),
+        ("fastgan", {"type": "image", "resolution": 512}),
+        ("stylegan2-ada", {"type": "image", "resolution": 128}),
+        ("hifi-gan", {"type": "audio"}),
+    ],
+)
+def test_the_memory_of_a_candidate_is_that_of_the_estimate(architecture: str, data: dict[str, Any]) -> None:
+    task = {"task": "audio-vocoder"} if data["type"] == "audio" else {}
+    body = {"data": {**data, "samples": 50_000}, "budget": {"gpu": "RTX 3090"}, "constraints": {"include": [architecture]}}
+    candidate = ask({**task, **body}).candidates[0]
+    images = candidate.recipe.get("images_per_pass") or candidate.recipe["batch_size"]
+    alone = cost(architecture, resolution=data.get("resolution"), images_per_pass=images.value, gpu="RTX 3090")
+    assert middle(candidate.cost.peak_memory_bytes) == pytest.approx(middle(alone.peak_memory_bytes), rel=0.25)
+
+
 def test_a_short_name_is_the_plainest_device_that_has_it_and_is_refused_where_there_are_several() -> None:
     def on(gpu: str) -> str:
         return predict(EstimateRequest(architecture="dcgan", gpu=gpu), predictor()).gpu

@@ -13,7 +13,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from app.recommend.cost.cases import Case
-from app.recommend.cost.predict import Predictor, fit_predictor
+from app.recommend.cost.predict import Predictor, fit_predictor, has_cores
+from app.recommend.cost.roofline import traced
 from app.recommend.cost.sweep import OCTAVES, PARABOLA, at_size, log_figure, sweep
 from app.recommend.cost.terms import device, faster
 from app.recommend.linear import Array, Effects
@@ -27,8 +28,10 @@ _CITED = 3
 _REFERENCE = "V100"
 """The GPU of an estimate where the task names none."""
 _FITTED = "law of whole published trainings over design, family, resolution and GPU"
-_IMAGES = 8
-"""Images per pass at which the ranking asks for memory; an image more or less counts in proportion."""
+_IMAGES = (8, 32)
+"""Images per pass at which memory is read off, and between which it follows a power of their number."""
+_POWERS = (0.3, 1.2)
+_LEAST_GB = 1e-3
 _NOTHING = "no published training time of this design or its family"
 _UNKNOWN = Interval(low=None, expected=None, high=None)
 _TEN = math.log(10.0)
@@ -43,17 +46,23 @@ _SLOPES = np.array([[1.0, 0, 0, 0], [-1, 1, 0, 0], [-1, 0, 1, 0], [-1, 0, 0, 1]]
 """Coefficients of 1, octaves of resolution, and logs of arithmetic and bandwidth over a V100's, from the values at _POINTS."""
 
 
+Memory = tuple[Effects, Array]
+"""Log GB of one image in a pass, above FIXED_GB, and its power of the number of images."""
+
+
 @dataclass(frozen=True, eq=False)
 class Spent:
     """What training takes at one resolution on one GPU; arrays over all designs, NaN where unknown.
 
-    `log_hours` of a whole training, log GB per image in a pass, each with its standard deviation.
+    `log_hours` of a whole training, log GB of one image in a pass, each with its standard deviation; so many images take as much times
+    their number to `gb_power`.
     """
 
     log_hours: Array
     hours_sd: Array
     log_gb: Array
     gb_sd: Array
+    gb_power: Array
     gpu: Gpu | None
     cheap: Memo[float, Array] = field(default_factory=lambda: Memo(20), repr=False)
 
@@ -93,7 +102,8 @@ class Costs:
     """Fitted cost of every architecture; arrays over the sequence given to `fit_costs`."""
 
     hours: Effects
-    memory: Effects
+    memory: tuple[Memory, Memory]
+    """In fp32, and mixed if images."""
     hours_known: Mask
     memory_known: Mask
     sources: tuple[tuple[str, ...], ...]
@@ -107,13 +117,16 @@ class Costs:
 
     def _at(self, resolution: int | None, gpu: Gpu | None) -> Spent:
         octaves = math.log2((resolution or 256) / 256)
-        hours, hours_sd = log_figure(self.hours, [1.0, octaves, *device(gpu or self.gpus.get(_REFERENCE))])
-        gigabytes, gb_sd = log_figure(self.memory, [1.0, octaves, octaves * octaves])
+        on = gpu or self.gpus[_REFERENCE]
+        hours, hours_sd = log_figure(self.hours, [1.0, octaves, *device(on)])
+        effects, power = self.memory[has_cores(on)]
+        gigabytes, gb_sd = log_figure(effects, [1.0, octaves, octaves * octaves])
         return Spent(
             np.where(self.hours_known, hours, np.nan),
             hours_sd,
-            np.where(self.memory_known, gigabytes - math.log(_IMAGES), np.nan),
+            np.where(self.memory_known, gigabytes, np.nan),
             gb_sd,
+            power,
             gpu,
         )
 
@@ -121,17 +134,47 @@ class Costs:
 def fit_costs(knowledge: Knowledge, architectures: Sequence[Architecture]) -> Costs:
     """Costs of a sequence of architectures from knowledge.costs and the figures that state GPU-hours."""
     predictor = fit_predictor(knowledge)
-    cases = [replace(predictor.lexicon.of(a), images=float(_IMAGES)) for a in architectures]
+    cases = [replace(predictor.lexicon.of(a), images=float(_IMAGES[0])) for a in architectures]
     sources = [predictor.whole.sources(a) for a in architectures]
     return Costs(
         hours=sweep(predictor.whole.law, cases, _POINTS, _SLOPES),
-        memory=sweep(predictor.memory, cases, OCTAVES, PARABOLA),
+        memory=(_memory("fp32", predictor, cases), _memory("mixed", predictor, cases)),
         hours_known=np.array([bool(found) for found in sources], bool),
-        memory_known=np.array([(case.unit, False) in predictor.units[1] for case in cases], bool),
+        memory_known=np.array(
+            [(c.unit, False) in predictor.units[1] or c.architecture in predictor.profiles for c in cases], bool
+        ),
         sources=tuple(found[:_CITED] for found in sources),
         gpus={name: g for g in knowledge.gpus.values() for name in (g.alias or "").split("|") if name} | dict(knowledge.gpus),
         predictor=predictor,
     )
+
+
+def _memory(precision: str, predictor: Predictor, cases: Sequence[Case]) -> Memory:
+    """The memory of every design as /v1/estimates has it, of one image in a pass, and its power of their number."""
+    few, many = (_swept(images, precision, predictor, cases) for images in _IMAGES)
+    octaves = math.log(_IMAGES[1] / _IMAGES[0])
+    power = np.clip((many.mean[:, 0] - few.mean[:, 0]) / octaves, *_POWERS)
+    few.mean[:, 0] -= power * math.log(_IMAGES[0])
+    return few, power
+
+
+def _swept(images: int, precision: str, predictor: Predictor, cases: Sequence[Case]) -> Effects:
+    """The law over sizes, log GB of so many images; with our own network where none of the design is published."""
+    cases = [replace(c, images=float(images), precision=precision if c.unit == "image" else "fp32") for c in cases]
+    found, known = sweep(predictor.memory, cases, OCTAVES, PARABOLA), {row.architecture for row in predictor.weighed}
+    for i, case in enumerate(cases):
+        if case.architecture in predictor.profiles and case.architecture not in known:
+            means, sds = zip(*(_with_ours(size(case), images, predictor) for size in OCTAVES), strict=True)
+            found.mean[i] = PARABOLA @ [math.log(max(math.exp(mean) - FIXED_GB, _LEAST_GB)) for mean in means]
+            found.covariance[i] = 0.0
+            found.covariance[i, 0, 0] = max(sds[1] ** 2 - found.noise**2, 0.0)
+    return found
+
+
+def _with_ours(case: Case, images: int, predictor: Predictor) -> tuple[float, float]:
+    mean, sd, _ = predictor.memory.predict(case)
+    ours = traced(case, images, None, faster(), predictor.profiles[case.architecture])
+    return predictor.agreed(case, (mean, sd), FIXED_GB, ours)
 
 
 def estimate(costs: Costs, all_spent: Spent, index: int, budget: Limits, images: int) -> CostEstimate:
@@ -139,7 +182,12 @@ def estimate(costs: Costs, all_spent: Spent, index: int, budget: Limits, images:
     gpu = all_spent.gpu
     taken = float(all_spent.log_hours[index]), float(all_spent.hours_sd[index])
     hours = _interval(*taken)
-    memory = _interval(float(all_spent.log_gb[index]) + math.log(images), float(all_spent.gb_sd[index]), FIXED_GB, 1e9)
+    memory = _interval(
+        float(all_spent.log_gb[index] + all_spent.gb_power[index] * math.log(images)),
+        float(all_spent.gb_sd[index]),
+        FIXED_GB,
+        1e9,
+    )
     usd = _interval(*taken, 0.0, gpu.usd_per_hour) if gpu and gpu.usd_per_hour else _UNKNOWN
     return CostEstimate(
         gpu=gpu.name if gpu else _REFERENCE,

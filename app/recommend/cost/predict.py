@@ -32,6 +32,8 @@ from app.vocabulary import (
 )
 
 Z90 = 1.6449
+ANOTHERS = 0.6
+"""Standard deviation of log(published memory / traced memory of our network), over 65 rows of the StyleGAN2 line and CycleGAN."""
 START_UP = (1.0, 1.4, 4.0)
 """The first passes, while cuDNN tries its kernels, over the steady peak: no more, usually, at most as users report it."""
 START_UP_ROWS = "github:NVlabs/stylegan2-ada-pytorch#80 and github:NVlabs/stylegan3#153"
@@ -69,6 +71,21 @@ class Predictor:
     """Of which speed is published somewhere, and of which memory; on a GPU (False) or on a CPU (True)."""
     code: Mapping[str, str]
     """By design the source of most of its rows: a prediction is of training by that publication's code."""
+
+    def agreed(self, case: Case, law: tuple[float, float], fixed: float, ours: Traced) -> tuple[float, float]:
+        """Memory of a design of which none is published: log GB in all, by the law, which adds `fixed` GB, and by our own network.
+
+        Each by its precision; where they differ by more than both allow, the interval widens to hold them (Birge's ratio). Of data
+        of which no memory is published at all the law says nothing.
+        """
+        if (case.unit, case.cpu) not in self.units[1]:
+            return ours.memory
+        images = math.exp(law[0])
+        means = np.array([math.log(fixed + images), ours.memory[0]])
+        weights = np.array([law[1] * images / (fixed + images), math.hypot(ANOTHERS, ours.memory[1])]) ** -2.0
+        mean = float(weights @ means / weights.sum())
+        excess = max(float(weights @ (means - mean) ** 2), 1.0)
+        return mean, math.sqrt(excess / weights.sum())
 
 
 def fit_predictor(knowledge: Knowledge) -> Predictor:
@@ -147,7 +164,7 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
     gpu = _gpu(asked, by, said)
     precision = asked.precision
     if precision is None:
-        cores = unit == "image" and (gpu.fp16_tflops or 0) > 1.9 * (gpu.fp32_tflops or math.inf)
+        cores = unit == "image" and has_cores(gpu)
         precision = "mixed" if cores else "fp32"
         said.append(f"precision {precision}: {'images on tensor cores' if cores else 'no tensor cores, or small networks'}")
     images = asked.images_per_pass or (asked.batch_size and max(1, asked.batch_size // asked.gpus))
@@ -175,21 +192,23 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
     return Setting(card, case, images, asked.length, gpu, _kimg(asked, by, slug, said), ours, weighed, tuple(said))
 
 
+def has_cores(gpu: Gpu) -> bool:
+    """Whether it has tensor cores, and people train in mixed precision on it."""
+    return (gpu.fp16_tflops or 0.0) > 1.9 * (gpu.fp32_tflops or math.inf)
+
+
 def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) -> Estimate:
     """What training takes. Pure; raises Unanswerable where a name is not known."""
     at = settle(asked, by)
     step = _traced(at, by) if at.ours else None
     time, memory, behind = (step.time, step.memory, step.behind) if step else _laws(at, by)
     alike = at.case.unit, at.case.cpu
-    held, fixed = step, max(FIXED_GB, 0.0 if at.weighed else _held(at, by) / 1e9)
-    both = False
-    if not step and not at.weighed and at.card.slug in by.profiles and asked.implementation is None:
+    fixed = 0.0 if step else max(FIXED_GB, 0.0 if at.weighed else _held(at, by) / 1e9)
+    ours = None
+    if not (step or at.weighed or asked.implementation) and at.card.slug in by.profiles:
         ours = _traced(at, by)
-        if alike not in by.units[1]:  # nobody has published a memory of such data: that of our own network says more than nothing
-            held, memory = ours, ours.memory
-        else:
-            memory, both = _agreed(memory, fixed, ours.memory), True
-    fixed = 0.0 if held or both else fixed
+        memory, fixed = by.agreed(at.case, memory, fixed, ours), 0.0
+    held = step or (None if alike in by.units[1] else ours)
     own = ledger if step else ()  # the pairs are of our networks
     faster, smaller = correction(own, "time", at.gpu.name), correction(own, "memory", at.gpu.name)
     time = time[0] + faster.log, faster.narrowed(time[1])
@@ -227,9 +246,7 @@ def predict(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ()) 
         fits=fits,
         fit_probability=chance,
         why=why,
-        basis=step.basis
-        if step
-        else _basis(at, by) + (f"; its memory is {'also ' * both}of {(held or ours).basis}" if held or both else ""),
+        basis=step.basis if step else _basis(at, by) + (f"; its memory {'' if held else 'also '}of {ours.basis}" if ours else ""),
         formulas=step.formulas if step else FORMULAS,
         evidence=behind,
         ledger_pairs=max(faster.pairs, smaller.pairs),
@@ -249,23 +266,6 @@ FORMULAS = (
     "hours = seconds per thousand x thousands shown / 3600 where these are asked for, else those of whole published trainings",
     "money = GPU-hours x price; energy = GPU-hours x rated power",
 )
-
-
-ANOTHERS = 0.6
-"""Standard deviation of log(published memory / traced memory of our network), over 65 rows of the StyleGAN2 line and CycleGAN."""
-
-
-def _agreed(law: tuple[float, float], fixed: float, ours: tuple[float, float]) -> tuple[float, float]:
-    """Memory of a design of which none is published, by the law and by our own network, each by its precision: log GB in all.
-
-    Where they differ by more than both allow, the interval widens to hold them (Birge's ratio).
-    """
-    images = math.exp(law[0])
-    means = np.array([math.log(fixed + images), ours[0]])
-    weights = np.array([law[1] * images / (fixed + images), math.hypot(ANOTHERS, ours[1])]) ** -2.0
-    mean = float(weights @ means / weights.sum())
-    excess = max(float(weights @ (means - mean) ** 2), 1.0)
-    return mean, math.sqrt(excess / weights.sum())
 
 
 def _traced(at: Setting, by: Predictor) -> Traced:

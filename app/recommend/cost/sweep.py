@@ -22,8 +22,8 @@ PARABOLA = np.array([[0.0, 1.0, 0.0], [-0.5, 0.0, 0.5], [0.5, -1.0, 0.5]])
 
 
 def at_size(resolution: int) -> Point:
-    """The same design at so many pixels."""
-    return lambda case: replace(case, resolution=resolution)
+    """The same design at so many pixels; what is no image stays as long as it is."""
+    return lambda case: replace(case, resolution=resolution) if case.unit == "image" else case
 
 
 OCTAVES = (at_size(128), at_size(256), at_size(512))
