@@ -2,8 +2,10 @@
 
 Appendix B: a content encoder (two halvings, four residual blocks, instance normalised), a style encoder (halvings, no normalisation,
 a mean over space) to 8 numbers, a decoder whose residual blocks are scaled and shifted by a perceptron of the style, and least
-squares at three scales. Section 4: image L1 weighted 10, content and style L1 weighted 1. Adam 1e-4 with beta1 0.5, batch 1. A
-sample keeps its content and gets a style from the standard normal. Fewer halvings of the style and fewer scales below 64 px.
+squares summed over three scales, the discriminators not normalised (the authors' configurations). Section 4: image L1 weighted
+10, content and style L1 weighted 1. Adam 1e-4 with beta1 0.5, batch 1. A sample keeps its content and gets a style from the standard
+normal. Fewer halvings of the style and of the discriminators and fewer scales below 64 px, and on a CPU two numbers of style: eight
+hold a digit of 16 px itself, and its content is then ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from models.adversary import Adversary, Batch, Move, Networks, Phase, Player, Tu
 from models.contract import Recipe
 from models.data.dataset import Dataset
 from models.parts import doublings
-from models.translation import option, patch_discriminator
+from models.translation import option
 
 TASKS = ("unpaired-image-translation", "style-transfer")
 DEFAULTS = {
@@ -29,6 +31,7 @@ DEFAULTS = {
     "beta2": 0.999,
     "options": {"style": 8, "blocks": 4},
 }
+ON_CPU = {"lr_g": 1e-3, "lr_d": 1e-3, "options": {"style": 2, "blocks": 2}}
 PERCEPTRON = 256
 SCALES = 3
 
@@ -106,19 +109,28 @@ class Autoencoder(nn.Module):
 
 
 class Scales(nn.Module):
-    """Patch logits of an image and of its halves, N x all of them."""
+    """Patch logits of an image and of its halves, a tensor for each scale. Not normalised: a mean may be what sets domains apart."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         sizes = [recipe.resolution >> i for i in range(SCALES) if recipe.resolution >> i >= 8]
-        self.judges = nn.ModuleList(patch_discriminator(size, recipe.channels, recipe.width) for size in sizes)
+        self.judges = nn.ModuleList(judge(size, recipe.channels, recipe.width) for size in sizes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> list[Tensor]:
         said = []
-        for i, judge in enumerate(self.judges):
-            images = avg_pool2d(images, 2) if i else images
-            said.append(judge(images).float().flatten(1))
-        return torch.cat(said, 1)
+        for i, one in enumerate(self.judges):
+            images = avg_pool2d(images, 3, 2, 1, count_include_pad=False) if i else images
+            said.append(one(images).float())
+        return said
+
+
+def judge(resolution: int, channels: int, width: int) -> nn.Sequential:
+    """Four halving 4x4 convolutions, fewer below 64 px, each twice as wide as the one before, then a logit for each place."""
+    layers: list[nn.Module] = []
+    for i in range(max(2, min(4, doublings(resolution)))):
+        convolve = nn.Conv2d(channels, width << i, 4, 2, 1, padding_mode="reflect")
+        layers, channels = [*layers, convolve, nn.LeakyReLU(0.2)], width << i
+    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
 
 
 def build(recipe: Recipe, data: Dataset) -> Adversary:
@@ -143,7 +155,7 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
 
     def generate(turn: Turn) -> Tensor:
         made = crossed(turn)
-        fooled = 2 * (losses.least_squares_g(judge_a(made["a"])) + losses.least_squares_g(judge_b(made["b"])))
+        fooled = 2 * sum(losses.least_squares_g(logits) for logits in (*judge_a(made["a"]), *judge_b(made["b"])))
         again = sum(
             l1_loss(side.decode(made[f"content_{name}"], side.style(turn.real[name])).float(), turn.real[name])
             for name, side in (("a", a), ("b", b))
@@ -154,8 +166,9 @@ def build(recipe: Recipe, data: Dataset) -> Adversary:
 
     def discriminate(turn: Turn) -> Tensor:
         made = crossed(turn)
-        loss_a = losses.least_squares_d(judge_a(turn.real["a"]), judge_a(made["a"].detach()))
-        return loss_a + losses.least_squares_d(judge_b(turn.real["b"]), judge_b(made["b"].detach()))
+        sides = ((judge_a, "a"), (judge_b, "b"))
+        said = [zip(side(turn.real[name]), side(made[name].detach()), strict=True) for side, name in sides]
+        return torch.stack([losses.least_squares_d(real, fake) for scales in said for real, fake in scales]).sum()
 
     def sample(networks: Networks, n: int, generator: torch.Generator, given: Batch) -> Tensor:
         here, there = networks["source"], networks["generator"]
