@@ -15,7 +15,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +117,11 @@ def trained(one: Recipe, seconds: float) -> Iterator[tuple[Path, dict[str, Any]]
 
 def keep(one: Recipe, seconds: float) -> None:
     """Trains, prints and adds the line."""
-    with trained(one, seconds) as (_, report):
+    figures = ["nan", "nan", "0"]  # of a run that fails: it beats nothing
+    with suppress(SystemExit), trained(one, seconds) as (_, report):
         found = report["metric"]
-    figures = [f"{found[at]['value']:.4g}" for at in ("first", "last")]
-    line = (one.architecture, one.task, one.dataset, one.seed, f"{seconds:g}", found["name"], *figures, report["steps"], key(one))
+        figures = [f"{found['first']['value']:.4g}", f"{found['last']['value']:.4g}", report["steps"]]
+    line = (one.architecture, one.task, one.dataset, one.seed, f"{seconds:g}", one.metric, *figures, key(one))
     print(*line, flush=True)
     fresh = not TABLE.exists()
     with TABLE.open("a", newline="") as file:

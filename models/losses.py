@@ -63,7 +63,8 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fa
     mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
     between = torch.lerp(real, fake.detach(), mix).requires_grad_()
     (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
-    norms: Tensor = slope.float().square().flatten(1).sum(1).sqrt()
+    # Not the root of a sum, whose gradient is NaN where a critic is flat.
+    norms: Tensor = torch.linalg.vector_norm(slope.float().flatten(1), dim=1)
     return (norms - 1).square().mean()
 
 

@@ -35,6 +35,14 @@ def test_penalties_of_a_linear_critic_are_known() -> None:
     assert losses.r1(critic, real).item() == pytest.approx(0.5 * 0.25 * 48, rel=1e-5)
 
 
+def test_a_critic_that_is_flat_at_a_sample_still_has_a_gradient_of_its_penalty() -> None:
+    flat = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    nn.init.constant_(flat[0].bias, -100.0)  # type: ignore[arg-type]
+    penalty = losses.gradient_penalty(flat, torch.rand(5, 3), torch.rand(5, 3))
+    penalty.backward()
+    assert penalty.item() == 1.0 and all(p.grad is None or p.grad.isfinite().all() for p in flat.parameters())
+
+
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 def test_augmentations_keep_the_shape_change_the_image_and_pass_gradients(name: str) -> None:
     x = images(32).requires_grad_()
