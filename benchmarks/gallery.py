@@ -148,7 +148,8 @@ def timed(*slugs: str) -> None:
         if row.used <= 1:  # torch counts the backward pass of a grouped convolution as many times as it has groups
             kept["used"][row.network] = round(row.used, 3)
             kept.setdefault("hottest", {})[row.network] = row.hottest
-    for row in peers.main(*(name for name in peers.PEERS if not slugs or name.split()[0] in slugs)):
+    named = [name for name in peers.PEERS if not slugs or name.split()[0] in slugs]
+    for row in peers.main(*named) if named else ():
         kept["peers"].setdefault(row.network, {})[row.package] = [round(row.fp32_ratio, 2), round(row.bf16_ratio, 2)]
     SPEED.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
@@ -192,7 +193,7 @@ def page() -> str:
         ours, published = STATED.get(slug, (traced(knowledge, slug), "none published"))
         used = f"{speed['used'][slug]:.0%}" if slug in speed["used"] else ""
         to = "; ".join(f"{name} {fp32:.2f}, {bf16:.2f}" for name, (fp32, bf16) in sorted(speed["peers"].get(slug, {}).items()))
-        sizes.append(f"| {card.name} | {ours} | {published} | {used} | {speed['hottest'].get(slug, '')} | {to} |")
+        sizes.append(f"| {card.name} | {ours} | {published} | {used} | {speed.get('hottest', {}).get(slug, '')} | {to} |")
         size = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in line["recipe"].items() if value)
         said = f"{card.name}: {task} on {dataset}, {line['seconds']:.0f} s, {size}. {card.sources[0]}"
         pictures.append(f"\n## {slug}\n\n{said}\n\n![Samples of {card.name} on {dataset}](networks/{slug}.png)\n")
