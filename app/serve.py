@@ -61,12 +61,15 @@ class Workers:
 
 
 def prepare() -> None:
-    """Migrates, and fills an empty database with the shipped knowledge. A filled one is left for `knowledge sync`."""
+    """Migrates, and brings the shipped knowledge into the embedded database, or into an empty one.
+
+    A filled PostgreSQL is left for `knowledge sync`: other services of another version may live on it.
+    """
     shipped = load()
     if settings().policies is not None:  # said here, where a mistake in one is a message and not a stack
         policies.prove(fit(policies.in_force(shipped)))
     db.upgrade()
-    if stamp() is None:
+    if stamp() is None or db.engine().dialect.name == "sqlite":
         sync(shipped)
     require(shipped)
 

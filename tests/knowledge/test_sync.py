@@ -12,6 +12,7 @@ from app import db
 from app.errors import KnowledgeOutOfDate
 from app.knowledge.load import load
 from app.knowledge.sync import require, stamp, sync
+from app.serve import prepare
 from app.tables import ArchitectureRow, BenchmarkRow, CostRow, DatasetRow, GpuRow, KnowledgeState, RuleRow
 from app.vocabulary import Benchmark, Knowledge
 
@@ -73,6 +74,16 @@ def test_a_database_with_other_knowledge_is_refused_with_the_command_that_mends_
     path.write_text("2027.01\n")
     with pytest.raises(KnowledgeOutOfDate, match=knowledge.sha256[:12]):
         require(load(small, frozenset()))
+
+
+def test_serving_brings_the_embedded_database_up_and_leaves_a_filled_server_to_its_operator(database: str, small: Path) -> None:
+    sync(load(small, frozenset()))
+    if database.startswith("sqlite"):
+        prepare()
+        assert stamp() == load().sha256
+    else:
+        with pytest.raises(KnowledgeOutOfDate, match="gan-advisor knowledge sync"):
+            prepare()
 
 
 def test_a_database_without_tables_is_refused_the_same_way(small: Path) -> None:
