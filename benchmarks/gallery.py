@@ -91,9 +91,9 @@ WEAK = """
   fits into the style, so on a CPU it has two, smaller layers and higher rates (KID 1.35 after 60 s and 424 steps, 1.75 and 297 steps
   with eight, one seed each); the digits are bold by then, but seldom the same ones, and leaving images alone gets 0.25.
 - **Time series**: birth rates are smooth, real windows get 0.006 and an autoregression 0.012. RCGAN is at 0.023 after 4,700 steps and
-  falling. DoppelGANger reached 0.005 after 80,000 series and swung between 0.005 and 0.034 from there on; a moving average of its
-  generator damps that and no more. Before its penalty was mended some of its runs ended in NaN: a critic that is flat at a sample
-  has no gradient of the root. TimeGAN was not looked into.
+  falling. DoppelGANger touches 0.005 and swings between that and 0.034 within a run (35 measurements of 340,000 series), so its
+  figure is that of the moment it stops in: 0.007 to 0.037 over three seeds, with a moving average of 20 kimg 0.033 to 0.039.
+  Before the gradient penalty was mended some of its runs ended in NaN. TimeGAN was not looked into.
 - **GANomaly** depends on what the anomaly is: with the digit 0 it beats 16 principal axes, with the digit 1 it ended below chance.
 - **bf16** is not what a validation on a CPU trains in. On one with `avx512_bf16`, one thread, at the sizes of a validation, it made 1.3
   and 1.6 times the steps of fp32 for DCGAN and SNGAN at 32 px (1.1 and 1.4 at 16 px; 1.5 and 1.9 with 64 images a batch), but 0.9 to
@@ -107,15 +107,16 @@ SIZES = """
 prints a count it is that of the authors' code, counted there. *Of convolution* is model-FLOPs utilisation: what of the rate of a 3 x 3
 convolution on this CPU, timed in the same run, the FLOPs of training steps come to, at the width of the paper and 16 samples a batch
 at most, images of 32 px (`python -m benchmarks.utilisation`); normalisations, copies and the optimiser cost time without FLOPs, so it
-is low where layers are small. *To packages* is the speed of our loop as a ratio to a package that pip installs, at the same
-architecture and batch, in fp32 and in bf16 (`python -m benchmarks.peers`); no package that we could run trains the others. All on one
-thread in seconds of the processor, while other programs used the machine; the turns of each comparison alternate. An empty cell was
-not measured; R3GAN is left out: torch counts the backward pass of its
-grouped convolutions several times. `stylegan2_pytorch` has other networks (13.3
-million parameters beside our 6.27 million at the same resolution and batch), so its 0.22 of our images/s is no comparison of loops.
+is low where layers are small, and for translators, which take one image a step: Pix2Pix has 1.1 GFLOP of work then, and 377 MB of
+weights, gradients and moments to read and write. *To packages* is the speed of our loop as a ratio to a package that pip installs, at
+the same architecture and batch, in fp32 and in bf16 (`python -m benchmarks.peers`); no package that we could run trains the others.
+All on one thread in seconds of the processor, while other programs used the machine; the turns of each comparison alternate. An empty
+cell was not measured; R3GAN is left out: torch counts the backward pass of its grouped convolutions several times. `stylegan2_pytorch`
+has other networks (13.3 million parameters beside our 6.27 million at the same resolution and batch), so its 0.22 of our images/s is
+no comparison of loops.
 
-| network | parameters | published | of convolution | most time in | to packages: fp32, bf16 |
-|---|---|---|---|---|---|
+| network | parameters | published | of convolution | to packages: fp32, bf16 |
+|---|---|---|---|---|
 """
 
 
@@ -147,7 +148,6 @@ def timed(*slugs: str) -> None:
     for row in utilisation.main(*slugs):
         if row.used <= 1:  # torch counts the backward pass of a grouped convolution as many times as it has groups
             kept["used"][row.network] = round(row.used, 3)
-            kept.setdefault("hottest", {})[row.network] = row.hottest
     named = [name for name in peers.PEERS if not slugs or name.split()[0] in slugs]
     for row in peers.main(*named) if named else ():
         kept["peers"].setdefault(row.network, {})[row.package] = [round(row.fp32_ratio, 2), round(row.bf16_ratio, 2)]
@@ -193,7 +193,7 @@ def page() -> str:
         ours, published = STATED.get(slug, (traced(knowledge, slug), "none published"))
         used = f"{speed['used'][slug]:.0%}" if slug in speed["used"] else ""
         to = "; ".join(f"{name} {fp32:.2f}, {bf16:.2f}" for name, (fp32, bf16) in sorted(speed["peers"].get(slug, {}).items()))
-        sizes.append(f"| {card.name} | {ours} | {published} | {used} | {speed.get('hottest', {}).get(slug, '')} | {to} |")
+        sizes.append(f"| {card.name} | {ours} | {published} | {used} | {to} |")
         size = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in line["recipe"].items() if value)
         said = f"{card.name}: {task} on {dataset}, {line['seconds']:.0f} s, {size}. {card.sources[0]}"
         pictures.append(f"\n## {slug}\n\n{said}\n\n![Samples of {card.name} on {dataset}](networks/{slug}.png)\n")

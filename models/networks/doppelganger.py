@@ -32,7 +32,7 @@ DEFAULTS = {
     "ema_half_life_kimg": 0.0,
     "options": {"steps": 5},
 }
-ON_CPU = {"batch_size": 32, "width": 64, "ema_half_life_kimg": 20.0}
+ON_CPU = {"batch_size": 32, "width": 64}
 LEAST_RANGE = 1e-3
 
 
