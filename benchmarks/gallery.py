@@ -42,7 +42,7 @@ STATED = {
     "lama": ("27, big 51", "27, 51"),
     "lsgan": ("3.81 + 2.94 at 32 px", "3.812 + 2.93, StudioGAN"),
     "mocogan": ("by the layers of its supplement", "no sum printed"),
-    "munit": ("2 x (15.0 + 8.30) at 256 px", "2 x (15.03 + 8.27), authors' code"),
+    "munit": ("2 x (15.0 + 8.27) at 256 px", "2 x (15.03 + 8.27), authors' code"),
     "pix2pix": ("54.4 + 2.77 at 256 px", "54.414 + 2.769, authors' code prints it"),
     "progan": ("23.1 + 23.1 at 1,024 px", "23.1 + 23.1, its table 2"),
     "projected-gan": ("105.7 at 256 px", "105.7, authors' code"),
@@ -68,8 +68,8 @@ HEAD = """# The networks
 Every network here is written from its paper and trains through the one loop. Below, each has run for a moment on one core of a CPU
 at a small size (`python -m benchmarks.gallery`): enough to see that it learns, nothing like what it can do. *Before* and *after*
 are the metric of the task, untrained and at the end; *baseline* is what a validation must beat; *real* is what real samples would
-get, where the metric has that. *Seeds*: in how many of other, shorter runs the figure beat the untrained network's, and in how many
-the baseline's, each by the threshold of the task, with the recipe that a validation of so many seconds would take, images at 16 px
+get, where the metric has that. *Seeds*: in how many of other, shorter runs the figure beat the untrained network's, and in how
+many the baseline's, each by the threshold of the task, with the recipe that a validation of so many seconds would take, images at 16 px
 (`python -m benchmarks.learning`; every run is a line of networks/learning.csv). *Steps/s* are on one thread, at the size named with
 the samples; *to plain* is their ratio to a loop that a tutorial would write around the same networks (`python -m benchmarks.plain`).
 
@@ -85,11 +85,11 @@ WEAK = """
 
 - **StyleGAN2, StyleGAN2-ADA**: at 32 channels, without which they fall to one image, a CPU makes about ten steps a second; they pass
   the untrained network after some 1,000 steps, a minute is too little.
-- **Projected GAN**: after 220 steps digits stand black on white as often as white on black. Features of a trained network say little
-  of brightness, its augmentation of colour hides it too, and KID looks through the same network: the figure flatters it.
-- **MUNIT**: nothing but the reconstruction of contents ties an image to its translation. With eight numbers of style a digit of 16 px
-  fits into the style, so on a CPU it has two, smaller layers and higher rates (KID 1.35 after 60 s and 424 steps, 1.75 and 297 steps
-  with eight, one seed each); the digits are bold by then, but seldom the same ones, and leaving images alone gets 0.25.
+- **Projected GAN**: after 220 steps many digits stand black on white. Probably features of a trained network say little of brightness
+  and its augmentation of colour hides the rest; KID looks through the same network, so the figure flatters it.
+- **MUNIT**: nothing but the reconstruction of contents ties an image to its translation. On a CPU it has two numbers of style, two
+  blocks and higher rates (KID 1.35 after 60 s and 424 steps, 1.75 and 297 steps with eight and four, one seed each); the digits are
+  bold by then, but seldom the same ones, and leaving images alone gets 0.25. It needs more steps than a minute has.
 - **Time series**: birth rates are smooth, real windows get 0.006 and an autoregression 0.012. RCGAN is at 0.023 after 4,700 steps and
   falling. DoppelGANger touches 0.005 and swings between that and 0.034 within a run (35 measurements of 340,000 series), so its
   figure is that of the moment it stops in: 0.007 to 0.037 over three seeds, with a moving average of 20 kimg 0.033 to 0.039.

@@ -4,8 +4,8 @@ Appendix B: a content encoder (two halvings, four residual blocks, instance norm
 a mean over space) to 8 numbers, a decoder whose residual blocks are scaled and shifted by a perceptron of the style, and least
 squares summed over three scales, the discriminators not normalised (the authors' configurations). Section 4: image L1 weighted
 10, content and style L1 weighted 1. Adam 1e-4 with beta1 0.5, batch 1. A sample keeps its content and gets a style from the standard
-normal. Fewer halvings of the style and of the discriminators and fewer scales below 64 px, and on a CPU two numbers of style: eight
-hold a digit of 16 px itself, and its content is then ignored.
+normal. Fewer halvings of the style and of the discriminators and fewer scales below 64 px; on a CPU two numbers of style and two
+blocks, which learn sooner.
 """
 
 from __future__ import annotations
