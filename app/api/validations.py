@@ -81,8 +81,8 @@ async def create(
         return ask(task, advisor)
 
     if validate_only:
-        return answer(request, await run_in_threadpool(store.plan_only, wanted, advise, caller.team))
-    made, replayed = await run_in_threadpool(store.create, wanted, advise, key, caller.team)
+        return answer(request, await run_in_threadpool(store.plan_only, wanted, advise, caller.team, advisor))
+    made, replayed = await run_in_threadpool(store.create, wanted, advise, key, caller.team, advisor)
     headers = {"Location": f"/v1/validations/{made.id}"}
     if (told := WAIT.search(prefer or "")) is not None:
         seconds = min(int(told[1]), LONGEST_WAIT)

@@ -11,7 +11,6 @@ from fastapi import Depends, Query, Request, Response
 
 from app.answers import answered, why_not, winner_map
 from app.dashboard import library
-from app.dashboard.choosing import ranked, ticked
 from app.dashboard.forms import query_of
 from app.dashboard.maps import STYLE, drawn, legend_of
 from app.dashboard.pictures import answer_chart, axis_of, frontier_chart, metric_name, room_gb
@@ -19,6 +18,7 @@ from app.dashboard.render import advisor, page, team
 from app.errors import Unprocessable
 from app.recommend import Advisor
 from app.recommend.winners import COLUMNS, MOST, ROWS
+from app.validations.choosing import ranked, ticked
 from app.validations.known import datasets, fitting, trainable
 from app.vocabulary import Candidate, Excluded, Knowledge, MapField, Reason, Recommendation
 

@@ -58,7 +58,7 @@ def create(request: Request, fields: Typed) -> Response:
         "seed": fields.get("seed", "").strip() or 0,
     }
     try:
-        made, _ = store.create(ValidationRequest.model_validate(body), advise, None, team(request))
+        made, _ = store.create(ValidationRequest.model_validate(body), advise, None, team(request), advisor(request))
     except ValidationError as error:
         wrong = {_field(e["loc"]): e["msg"] for e in error.errors()}
     except Unprocessable as error:

@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 from app import db, tracing
 from app.answers import answered
 from app.errors import AdvisorError, Conflict, FieldProblem, Gone, NotFound, TooMany, Unprocessable
+from app.recommend import Advisor
 from app.settings import settings
 from app.tables import EventRow, ForgottenRow, ValidationRow, WorkerRow
 from app.validations import engine, named, record
+from app.validations.choosing import ticked
 from app.validations.known import trainable
 from app.validations.plan import plan as planned
 from app.validations.record import rfc3339 as rfc3339
@@ -26,23 +28,45 @@ from app.vocabulary import Recommendation, Status, Task, Validation, ValidationR
 from models.contract import ARTIFACTS, REPORT
 
 Advise = Callable[[Task], Recommendation]
+MOST = 50
+"""Of the candidates among which those are sought that get somewhere in the time."""
 
 
-def plan_only(request: ValidationRequest, advise: Advise, team: str | None = None) -> dict[str, Any]:
+def plan_only(
+    request: ValidationRequest, advise: Advise, team: str | None = None, advisor: Advisor | None = None
+) -> dict[str, Any]:
     """The plan as others read it, nothing queued. Raises Unprocessable, and NotFound for an unknown recommendation."""
-    made = _plan(request, advise, team)
+    made = _plan(request, advise, team, advisor)
     return named.told(made, made["dataset"])
 
 
-def _plan(request: ValidationRequest, advise: Advise, team: str | None) -> dict[str, Any]:
+def _plan(request: ValidationRequest, advise: Advise, team: str | None, advisor: Advisor | None) -> dict[str, Any]:
+    """An advisor, where given, is asked which designs get somewhere in the time."""
     answer = _recommendation(request, advise, team)
+    if request.architectures is not None:
+        return planned(request, answer, team)
     able = trainable(str(answer.task.task))
     at_hand = sum(candidate.architecture in able for candidate in answer.candidates)
-    if request.architectures is not None or at_hand >= request.top_k:
-        return planned(request, answer, team)
-    made = planned(request, advise(_among_trainable(answer.task, request.top_k)), team)
+    wider = answer if at_hand >= request.top_k else advise(_among_trainable(answer.task, request.top_k))
+    made = planned(request, wider, team)
+    if advisor is not None and request.device != "gpu":
+        made = _in_time(made, request, advise(_among_trainable(answer.task, MOST)), advisor, team)
     if at_hand == 0:
         made["scaled"].insert(0, f"none of the first {len(answer.candidates)} candidates trains here: raced are the best that do")
+    return made
+
+
+def _in_time(
+    made: dict[str, Any], request: ValidationRequest, answer: Recommendation, advisor: Advisor, team: str | None
+) -> dict[str, Any]:
+    """The plan, or where a run of it would see next to nothing in its time, one of the best that see more; it says which were not."""
+    first = [run["architecture"] for run in made["runs"][1:]]
+    order = list(dict.fromkeys([*first, *(candidate.architecture for candidate in answer.candidates)]))
+    chosen = ticked(order, answer, request.budget.max_seconds, advisor, request.top_k)
+    if not (slow := [slug for slug in first if slug not in chosen]):
+        return made
+    made = planned(request.model_copy(update={"architectures": tuple(chosen)}), answer, team)
+    made["scaled"].insert(0, f"too slow for the time on a CPU, and not raced: {', '.join(slow)}")
     return made
 
 
@@ -55,7 +79,11 @@ def _among_trainable(task: Task, top_k: int) -> Task:
 
 
 def create(
-    request: ValidationRequest, advise: Advise, key: str | None = None, team: str | None = None
+    request: ValidationRequest,
+    advise: Advise,
+    key: str | None = None,
+    team: str | None = None,
+    advisor: Advisor | None = None,
 ) -> tuple[Validation, bool]:
     """Row, first event and enqueue in one transaction; True when this key had made it before.
 
@@ -63,7 +91,7 @@ def create(
     what cannot be planned, and for a key that came with another body.
     """
     validation_id = uuid.uuid4().hex if key is None else key_id(key, team)
-    made = (key is None or not _exists(validation_id)) and _insert(validation_id, request, advise, team)
+    made = (key is None or not _exists(validation_id)) and _insert(validation_id, request, advise, team, advisor)
     with db.reading() as session:
         found = _row(session, validation_id, team)
         if ValidationRequest.model_validate_json(json.dumps(found.request)) != request:
@@ -77,10 +105,10 @@ def key_id(key: str, team: str | None = None) -> str:
     return hashlib.sha256(f"{team or ''}/{key}".encode()).hexdigest()[:32]
 
 
-def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team: str | None) -> bool:
+def _insert(validation_id: str, request: ValidationRequest, advise: Advise, team: str | None, advisor: Advisor | None) -> bool:
     """False when a request with the same key was faster."""
     row: dict[str, Any] = {"id": validation_id, "team": team, "request": request.model_dump(mode="json")}
-    made = _plan(request, advise, team)
+    made = _plan(request, advise, team, advisor)
     needs = {
         f"needs_{name}": made["needs"][key] for name, key in (("gpu", "gpu"), ("bytes", "memory_bytes"), ("devices", "devices"))
     }

@@ -112,3 +112,15 @@ def test_an_unknown_validation_is_not_found(client: TestClient, path: str) -> No
 def test_no_artifact_name_leaves_the_folder(client: TestClient, name: str) -> None:
     made = client.post("/v1/validations", json=BODY).json()
     problem(client.get(f"/v1/validations/{made['id']}/artifacts/{name}"), 404)
+
+
+def test_designs_that_nobody_named_are_those_that_get_somewhere_in_the_time(client: TestClient) -> None:
+    task = {"data": {"type": "image", "resolution": 32, "channels": 1, "samples": 300}}
+    body = {"task": task, "dataset": "mnist-5k", "budget": {"max_seconds": 120}, "top_k": 3}
+    quick, patient = (
+        client.post("/v1/validations?validate_only=true", json={**body, "device": device}).json() for device in ("any", "gpu")
+    )
+    raced = [[run["architecture"] for run in made["runs"][1:]] for made in (quick, patient)]
+    assert "projected-gan" in raced[1] and "projected-gan" not in raced[0] and len(raced[0]) == 3
+    slow = [slug for slug in raced[1] if slug not in raced[0]]
+    assert quick["scaled"][0] == f"too slow for the time on a CPU, and not raced: {', '.join(slow)}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi.testclient import TestClient
 
 from app.answers import answered
-from app.dashboard.choosing import ranked, ticked
 from app.dashboard.text import joined, place
 from app.recommend import Advisor
+from app.validations.choosing import ranked, ticked
 from app.validations.known import trainable
 from app.vocabulary import Knowledge, Recommendation
 

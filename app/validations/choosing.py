@@ -1,4 +1,4 @@
-"""What the form of a validation proposes: the best designs that can be trained here, in the time that is proposed."""
+"""What a validation races where nobody named it: the best designs that can be trained here, in the time there is."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def ranked(answer: Recommendation, able: Collection[str], advisor: Advisor) -> l
     return found
 
 
-def ticked(runnable: Sequence[str], answer: Recommendation, seconds: float, advisor: Advisor) -> list[str]:
-    """The first that get somewhere in the time; on a GPU, or where nothing is known of a CPU, simply the first."""
+def ticked(runnable: Sequence[str], answer: Recommendation, seconds: float, advisor: Advisor, most: int = TICKED) -> list[str]:
+    """The first `most` that get somewhere in the time; on a GPU, or where nothing is known of a CPU, simply the first."""
     workers = [w for w in fleet.workers() if w.state == "live"]
     if any(w.device != "cpu" for w in workers):
-        return list(runnable[:TICKED])
+        return list(runnable[:most])
     found: list[str] = []
     for slug in runnable:
-        if len(found) < TICKED and _kimg(slug, answer, seconds / TICKED, advisor) >= FEWEST_KIMG:
+        if len(found) < most and _kimg(slug, answer, seconds / most, advisor) >= FEWEST_KIMG:
             found.append(slug)
-    return found or list(runnable[:TICKED])
+    return found or list(runnable[:most])
 
 
 def _kimg(slug: str, answer: Recommendation, seconds: float, advisor: Advisor) -> float:
