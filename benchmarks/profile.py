@@ -122,7 +122,7 @@ def shipped(recipe: Recipe) -> Row:
         at = body["architecture"], body["resolution"] or wanted[1], body["width"], body["batch_size"], body["precision"]
         if at == wanted:
             return Row(id="", **{name: value for name, value in body.items() if value != ""})
-    raise LookupError(f"no traced step at {wanted[1:]}: python -m models.profile --write")
+    raise LookupError(f"no traced step at {wanted[1:]}: python -m models.profiles")
 
 
 def predicted(known: Row, gflops: float, gbps: float) -> tuple[float, float, float, float]:

@@ -1,7 +1,6 @@
 """FLOPs, traffic and memory of a training step without training: the real game on fake tensors, which have shapes and no bytes.
 
-    python -m models.profile --write     app/knowledge/profiles.csv; only the rows of changed networks are traced anew
-    python -m models.profile RUN_DIR     what the recipe of a run takes, for a person
+`python -m models.profile RUN_DIR` tells a person what the recipe of a run takes; models/profiles.py keeps those of all networks.
 
 The figures are those of tensors: models/trace.py says what that leaves out.
 """
@@ -170,17 +169,9 @@ def _size(tensor: Tensor) -> int:
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m models.profile", description="What a training step takes, without training.")
-    parser.add_argument("run_dir", type=Path, nargs="?", metavar="RUN_DIR", help="a folder with recipe.yaml")
-    parser.add_argument("--write", action="store_true", help="bring app/knowledge/profiles.csv up to date")
-    parser.add_argument("--all", action="store_true", help="with --write: trace every network anew")
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a folder with recipe.yaml")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.write:
-        from models.profiles import write
-
-        return 0 if write(everything=arguments.all) else 1
-    if arguments.run_dir is None:
-        parser.error("give RUN_DIR or --write")
     recipe, _ = read_recipe(arguments.run_dir / RECIPE)
     sys.stdout.write(told(profile(recipe, load(recipe))))
     return 0

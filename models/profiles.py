@@ -1,4 +1,6 @@
-"""app/knowledge/profiles.csv: what a training step of each of our networks takes at a few sizes. `python -m models.profile --write`.
+"""app/knowledge/profiles.csv: what a training step of each of our networks takes at a few sizes.
+
+`python -m models.profiles` traces the networks whose code has changed and writes the table; with `--all` every one.
 
 A row carries the digest of the code it was traced from, so that a changed network or a changed layer shows; comments, and how the
 code is laid out, count nothing. A size that a network refuses has no row.
@@ -6,6 +8,7 @@ code is laid out, count nothing. A size that a network refuses has no row.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import csv
 import hashlib
@@ -20,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from models.contract import Precision, Recipe
@@ -68,11 +72,17 @@ def digest(architecture: str) -> str:
 @cache
 def _parsed(name: str) -> tuple[str, tuple[str, ...]]:
     """The syntax of a module of models/ and the modules of models/ that it imports, but for those that shape no step."""
-    path = MODELS.joinpath(*name.split(".")[1:])
-    tree = ast.parse((path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py").read_text())
+    tree = ast.parse((_file(name) or MODELS.joinpath(*name.split(".")[1:], "__init__.py")).read_text())
     origins = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("models")]
-    named = {f"models.{alias.name}" if node.module == "models" else str(node.module) for node in origins for alias in node.names}
+    pairs = [(str(node.module), f"{node.module}.{alias.name}") for node in origins for alias in node.names]
+    named = {below if _file(below) else module for module, below in pairs}
     return repr(_syntax(tree)), tuple(name for name in named if not name.startswith(WITHOUT_STEPS))
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module of models/; None for a package, and for what is none."""
+    path = MODELS.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    return path if path.exists() else None
 
 
 def _syntax(node: Any) -> Any:
@@ -225,3 +235,12 @@ def _order(cell: Any) -> tuple[bool, Any]:
     if cell == "":
         return False, ""
     return True, int(cell) if str(cell).isdigit() else cell
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="python -m models.profiles", description="Brings app/knowledge/profiles.csv up to date."
+    )
+    parser.add_argument("--all", action="store_true", help="trace every network anew")
+    torch.set_num_threads(1)
+    sys.exit(0 if write(everything=parser.parse_args().all) else 1)

@@ -189,7 +189,7 @@ def test_a_changed_layer_changes_the_digest_of_what_is_built_of_it_and_words_cha
 
 
 def test_every_network_has_the_profile_of_its_present_code() -> None:
-    assert profiles.stale() == [], "run `python -m models.profile --write`"
+    assert profiles.stale() == [], "run `python -m models.profiles`"
 
 
 def test_the_table_is_one_that_the_service_reads_and_formats_alike() -> None:
