@@ -161,9 +161,9 @@ def _memory(precision: str, predictor: Predictor, cases: Sequence[Case]) -> Memo
 def _swept(images: int, precision: str, predictor: Predictor, cases: Sequence[Case]) -> Effects:
     """The law over sizes, log GB of so many images; with our own network where none of the design is published."""
     cases = [replace(c, images=float(images), precision=precision if c.unit == "image" else "fp32") for c in cases]
-    found, known = sweep(predictor.memory, cases, OCTAVES, PARABOLA), {row.architecture for row in predictor.weighed}
+    found = sweep(predictor.memory, cases, OCTAVES, PARABOLA)
     for i, case in enumerate(cases):
-        if case.architecture in predictor.profiles and case.architecture not in known:
+        if case.architecture in predictor.profiles and case.architecture not in predictor.remembered:
             means, sds = zip(*(_with_ours(size(case), images, predictor) for size in OCTAVES), strict=True)
             found.mean[i] = PARABOLA @ [math.log(max(math.exp(mean) - FIXED_GB, _LEAST_GB)) for mean in means]
             found.covariance[i] = 0.0

@@ -23,8 +23,13 @@ def answered(asked: EstimateRequest, by: Predictor, ledger: Sequence[Pair] = ())
     if not asked.questions:
         return found
 
+    told: dict[str, Estimate] = {}
+
     def ask(**changed: Any) -> Estimate:
-        return predict(asked.model_copy(update=changed), by, ledger)
+        key = repr(changed)  # the questions ask for the same batches
+        if key not in told:
+            told[key] = predict(asked.model_copy(update=changed), by, ledger)
+        return told[key]
 
     return found.model_copy(update={"answers": tuple(_ANSWERS[q](asked, found, by, ask) for q in asked.questions)})
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
@@ -71,6 +72,21 @@ class Predictor:
     """Of which speed is published somewhere, and of which memory; on a GPU (False) or on a CPU (True)."""
     code: Mapping[str, str]
     """By design the source of most of its rows: a prediction is of training by that publication's code."""
+
+    @cached_property
+    def published(self) -> Counter[str]:
+        """How many rows of speed there are of each design."""
+        return Counter(row.architecture for row in self.timed)
+
+    @cached_property
+    def remembered(self) -> frozenset[str]:
+        """The designs of which some memory is published."""
+        return frozenset(row.architecture for row in self.weighed)
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """Of every row."""
+        return {row.id: row.source for row in (*self.timed, *self.weighed)}
 
     def agreed(self, case: Case, law: tuple[float, float], fixed: float, ours: Traced) -> tuple[float, float]:
         """Memory of a design of which none is published: log GB in all, by the law, which adds `fixed` GB, and by our own network.
@@ -185,11 +201,10 @@ def settle(asked: EstimateRequest, by: Predictor) -> Setting:
         gpu_name=gpu.name,
         source=by.code.get(slug, ""),
     )
-    known = slug in {row.architecture for row in by.timed}
-    ours = asked.implementation == "ours" or (asked.implementation is None and not known)
+    ours = asked.implementation == "ours" or (asked.implementation is None and slug not in by.published)
     ours = (ours or gpu is CPU) and slug in by.profiles and asked.implementation != "published"
-    weighed = any(row.architecture == slug for row in by.weighed)
-    return Setting(card, case, images, asked.length, gpu, _kimg(asked, by, slug, said), ours, weighed, tuple(said))
+    kimg = _kimg(asked, by, slug, said)
+    return Setting(card, case, images, asked.length, gpu, kimg, ours, slug in by.remembered, tuple(said))
 
 
 def has_cores(gpu: Gpu) -> bool:
@@ -278,9 +293,8 @@ def _laws(at: Setting, by: Predictor) -> tuple[tuple[float, float], tuple[float,
     shares: dict[str, float] = defaultdict(float)
     for row, share in (*_behind(weights, by.timed), *_behind(gb_weights, by.weighed)):
         shares[row.id] += share / 2
-    source = {row.id: row.source for row in (*by.timed, *by.weighed)}
     most = sorted(shares.items(), key=lambda item: -item[1])[:_CITED]
-    behind = tuple(Behind(id=i, weight=round(share, 4), source=source[i]) for i, share in most)
+    behind = tuple(Behind(id=i, weight=round(share, 4), source=by.sources[i]) for i, share in most)
     return (mean, sd), (gb, gb_sd), behind
 
 
@@ -327,9 +341,8 @@ def _kimg(asked: EstimateRequest, by: Predictor, slug: str, said: list[str]) -> 
 
 def _basis(at: Setting, by: Predictor) -> str:
     """Whose rows the prediction rests on."""
-    for name, rows in (("this design", [r for r in by.timed if r.architecture == at.card.slug]),):
-        if rows:
-            return f"{len(rows)} published rows of {name}, and what others say of resolution, batch and GPU"
+    if count := by.published[at.card.slug]:
+        return f"{count} published row{'s' * (count > 1)} of this design, and what others say of resolution, batch and GPU"
     kin = {r.architecture for r in by.timed if by.knowledge.architectures[r.architecture].family == at.card.family}
     if kin:
         return f"published rows of its family ({', '.join(sorted(kin)[:3])}); none of this design"
