@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from app.errors import FieldProblem, Unprocessable
@@ -33,20 +35,20 @@ def quiet(done: int, total: int) -> None:
 
 def files_under(folder: Path) -> list[Path]:
     """Plain files in a fixed order, without hidden ones and links that lead out of the folder. Raises Refused above the limit."""
-    root = folder.resolve()
-    found = list(_limited(p for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder))))
-    return sorted(p for p in found if p.resolve().is_relative_to(root))
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in path.parts)
-
-
-def _limited(paths: Iterable[Path]) -> Iterator[Path]:
-    for count, path in enumerate(paths, start=1):
-        if count > MOST_FILES:
-            raise Refused(f"more than {MOST_FILES:,} files in one folder", "too_many")
-        yield path
+    root, found, left = folder.resolve(), list[Path](), [folder]
+    while left:
+        with suppress(PermissionError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.name.startswith((".", "__MACOSX")):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(path)
+                elif path.is_file() and (not entry.is_symlink() or path.resolve().is_relative_to(root)):
+                    found.append(path)
+                    if len(found) > MOST_FILES:
+                        raise Refused(f"more than {MOST_FILES:,} files in one folder", "too_many")
+    return sorted(found)
 
 
 def file_digest(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import stat
 import zipfile
@@ -14,17 +15,32 @@ MOST_RATIO = 200
 """Unpacked over packed bytes: photographs hardly shrink, text shrinks tenfold, a bomb a thousandfold."""
 SMALL = 10_000_000
 """The ratio does not matter below this many bytes."""
+MOST_FOLDERS, DEEPEST = 30_000, 32
+"""Folders in all (ImageNet-21k has one for each class), and within each other: one costs a file system more than a file."""
 _CHUNK = 1 << 20
+_ENTRY = b"PK\1\2"
+"""What each entry of the index begins with."""
+
+
+class _Archive(io.FileIO):
+    """A zip whose index, which the library reads at once, holds no more entries than may be unpacked, folders and all."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(-1 if size is None else size) or b""
+        if len(found) > _CHUNK and found.count(_ENTRY) > MOST_FILES + MOST_FOLDERS:
+            raise Refused(f"more than {MOST_FILES:,} files in one archive", "too_many")
+        return found
 
 
 def unpack(archive: Path, into: Path, progress: Progress = quiet, most_bytes: int = MOST_BYTES) -> Path:
     """Unpacks a zip and gives the folder with its files: `into`, or the one inside where there is nothing else.
 
-    Raises Refused for links, paths that lead out, encryption, damage, and more files or bytes than allowed; what an entry claims of
-    its size is not believed.
+    Raises Refused for links, paths that lead out, encryption, damage, and more files, folders or bytes than allowed; what an entry
+    claims of its size is not believed.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        into.mkdir(parents=True, exist_ok=True)
+        with _Archive(archive) as file, zipfile.ZipFile(file) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
             _check(entries, archive.stat().st_size, most_bytes)
             written = 0
@@ -32,7 +48,8 @@ def unpack(archive: Path, into: Path, progress: Progress = quiet, most_bytes: in
                 written += _write(opened, entry, into, most_bytes - written)
                 progress(number, len(entries))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
-        raise Refused(f"{archive.name} cannot be unpacked: {str(error)[:200]}", "bad_archive") from error
+        why = error.strerror if isinstance(error, OSError) else error  # which names no place of this machine
+        raise Refused(f"{archive.name} cannot be unpacked: {str(why)[:200]}", "bad_archive") from error
     return _inner(into)
 
 
@@ -50,14 +67,28 @@ def _check(entries: list[zipfile.ZipInfo], packed: int, most_bytes: int) -> None
         raise Refused(f"the archive unpacks to {claimed:,} bytes; {most_bytes:,} are allowed", "too_large")
     if claimed > SMALL and claimed > MOST_RATIO * packed:
         raise Refused(f"the archive unpacks to {claimed / packed:.0f} times its size; {MOST_RATIO} are allowed", "bomb")
+    folders: set[tuple[str, ...]] = {()}
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
+        _count(path, folders)
         if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
             raise Refused(f"{entry.filename[:100]!r} leads out of the archive", "traversal")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise Refused(f"{entry.filename[:100]!r} is a link", "link")
         if entry.flag_bits & 1:
             raise Refused(f"{entry.filename[:100]!r} is encrypted", "encrypted")
+
+
+def _count(path: PurePosixPath, folders: set[tuple[str, ...]]) -> None:
+    """Adds the folders above a file to those known. Raises Refused."""
+    above = path.parts[:-1]
+    if len(above) > DEEPEST:
+        raise Refused(f"folders {len(above)} deep in each other; {DEEPEST} are allowed", "too_deep")
+    while above not in folders:
+        folders.add(above)
+        above = above[:-1]
+    if len(folders) > MOST_FOLDERS:
+        raise Refused(f"more than {MOST_FOLDERS:,} folders in one archive", "too_many")
 
 
 def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, into: Path, left: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import wave
 import zipfile
 from pathlib import Path
@@ -271,6 +272,9 @@ def test_a_zip_of_a_folder_is_read_as_the_folder(tmp_path: Path) -> None:
         ({"a\\..\\..\\out.png": b"x"}, 0o644, "traversal"),
         ({"link.png": b"/etc/passwd"}, 0o120777, "link"),
         ({"zeros.csv": bytes(30_000_000)}, 0o644, "bomb"),
+        ({"a/" * 33 + "a.png": b"x"}, 0o644, "too_deep"),
+        ({f"{i}/a.png": b"x" for i in range(30_000)}, 0o644, "too_many"),
+        ({"a.png": b"x", "a.png/b.png": b"x"}, 0o644, "bad_archive"),
     ],
 )
 def test_a_hostile_archive_is_refused_and_leaves_nothing_outside(
@@ -280,8 +284,30 @@ def test_a_hostile_archive_is_refused_and_leaves_nothing_outside(
     with pytest.raises(Refused) as caught:
         unpack(archive, tmp_path / "deep" / "inside")
     assert caught.value.errors[0].code == code
+    assert str(tmp_path) not in caught.value.detail, "no place of this machine is told"
+    assert len(list((tmp_path / "deep" / "inside").glob("*"))) <= 1, "what can be told from the index is refused before unpacking"
     assert not (tmp_path / "out.png").exists()
     assert not (tmp_path / "deep" / "out.png").exists()
+
+
+@pytest.mark.parametrize("names", [(), ("empty/",), tuple(f"{i}/" for i in range(100))])
+def test_an_archive_without_a_file_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with pytest.raises(Refused, match="holds no file"):
+        fingerprint(unpack(zipped(tmp_path / "a.zip", dict.fromkeys(names, b"")), tmp_path / "inside"))
+
+
+def test_an_index_of_more_entries_than_are_allowed_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = zipped(tmp_path / "a.zip", dict.fromkeys((f"{i}/" for i in range(2000)), b""))
+    unpacking = sys.modules["app.fingerprint.unpack"]  # a function of the same name stands before it
+    monkeypatch.setattr(unpacking, "_CHUNK", 1000)
+    monkeypatch.setattr(unpacking, "MOST_FILES", 1000)
+    monkeypatch.setattr(unpacking, "MOST_FOLDERS", 1000)
+    assert unpack(archive, tmp_path / "fits").is_dir()
+    monkeypatch.setattr(unpacking, "MOST_FOLDERS", 999)
+    with pytest.raises(Refused, match="more than 1,000 files"):
+        unpack(archive, tmp_path / "inside")
 
 
 def test_an_entry_that_lies_about_its_size_is_caught_while_unpacking(tmp_path: Path) -> None:
