@@ -31,7 +31,7 @@ def make_engine(url: str) -> sa.Engine:
         options = {"options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}"}
         return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=options)
     if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_private(Path(parsed.database))
     engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
@@ -151,7 +151,7 @@ def backup(path: Path) -> None:
     source = sqlite3.connect(f"file:{_embedded()}?mode=ro", uri=True)
     partial = path.with_name(path.name + ".part")
     partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)  # it holds the secrets that webhooks are signed with
+    _make_private(partial)
     with closing(source), closing(sqlite3.connect(partial)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
@@ -170,13 +170,20 @@ def restore(path: Path) -> None:
             source.execute("SELECT version_num FROM alembic_version").fetchone()
             if not whole:
                 raise Unprocessable(f"{path} is damaged")
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_private(target)
             with closing(sqlite3.connect(target, timeout=30)) as copy:
                 source.backup(copy)
     except sqlite3.Error as error:
         raise Unprocessable(f"{path} cannot be restored: {error}") from None
     engine().dispose()
     upgrade()
+
+
+def _make_private(path: Path) -> None:
+    """A file for its owner alone, since it holds the secrets that webhooks are signed with; the files beside it follow its mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if str(path) != ":memory:":
+        path.touch(mode=0o600)
 
 
 def _embedded() -> Path:

@@ -142,7 +142,9 @@ def test_a_backup_comes_back_where_there_is_no_database(
     forget_settings()
     db.restore(tmp_path / "copy.sqlite3")
     assert _names() == {"kept"}
-    assert (settings().data_dir / "gan-advisor.sqlite3").is_file()
+    files = list(settings().data_dir.glob("gan-advisor.sqlite3*"))
+    assert len(files) > 1, "the database and its journal"
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files), "for its owner alone, as the backup is"
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", None])

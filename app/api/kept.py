@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.wire import prefers
 from app.measured import Advisors
 
 MOST_BYTES = 64_000_000
@@ -64,7 +65,10 @@ class Kept:
         if state is None:
             await self.app(scope, again, send)
             return
-        forms = b"text/csv" in headers.get(b"accept", b""), b"gzip" in headers.get(b"accept-encoding", b"")
+        forms = (
+            prefers(headers.get(b"accept", b"").decode("latin-1"), "text/csv"),
+            b"gzip" in headers.get(b"accept-encoding", b""),
+        )
         body = b"".join(message.get("body", b"") for message in read)
         request = (scope["path"], scope["query_string"], *forms, body)
         if (found := self._held.get((state, request))) is None:

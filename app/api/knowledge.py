@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from app import figures
 from app.api.deps import CallerDep, CursorQuery, KnowledgeDep, LimitQuery
-from app.api.wire import Page, answer, csv_answer, csv_stream, make_cursor, page_limit, read_cursor, wants
+from app.api.wire import VARY, Page, answer, csv_answer, csv_stream, make_cursor, page_limit, read_cursor, wants
 from app.errors import NotFound, UnknownSlug
 from app.measured import OURS, figure_of
 from app.vocabulary import Architecture, Benchmark, Dataset, DataType, Gpu, Kind, Licence, ReportedBy, Rule, TaskSlug
@@ -46,7 +46,7 @@ def listing(
     size = page_limit(limit)
     page = rest[:size]
     following = make_cursor([str(getattr(page[-1], key))], filters) if len(rest) > size else None
-    return answer(request, {"items": page, "next_cursor": following}, cache=cache)
+    return answer(request, {"items": page, "next_cursor": following}, headers=VARY, cache=cache)
 
 
 def among(pointer: str, slug: str | None, known: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.deps import CallerDep, CursorQuery, LimitQuery
-from app.api.wire import Page, answer, csv_answer, make_cursor, page_limit, read_cursor, wants
+from app.api.wire import VARY, Page, answer, csv_answer, make_cursor, page_limit, read_cursor, wants
 from app.validations import ledger
 from app.vocabulary import LedgerPair, LedgerSummary
 
@@ -42,4 +42,4 @@ def pairs(
     place = read_cursor(cursor, {"l": "ledger", **wanted})
     found, more = ledger.page(page_limit(limit), wanted, None if place is None else (place[0], place[1]), caller.team)
     following = make_cursor(more, {"l": "ledger", **wanted}) if more else None
-    return answer(request, {"items": found, "next_cursor": following, "summary": ledger.summary(recent)})
+    return answer(request, {"items": found, "next_cursor": following, "summary": ledger.summary(recent)}, headers=VARY)

@@ -63,7 +63,7 @@ class Edge:
         try:
             await self.app(scope, limited_receive, named_send)
         except Exception as error:
-            log.error("unexpected error on %s, request %s", scope["path"], name, exc_info=error)
+            log.error("unexpected error on %r, request %s", scope["path"], name, exc_info=error)
             if started:
                 raise
             unexpected = AdvisorError("unexpected error; the server's log has it under this request id")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from app.answers import answered, ask, keep, page, stored, why_not, winner_map
 from app.api.deps import AdvisorDep, CallerDep, CursorQuery, LimitQuery
-from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, wants
+from app.api.wire import VARY, Page, answer, make_cursor, page_limit, read_cursor, wants
 from app.datasets import described
 from app.recommend.winners import COLUMNS, MOST, ROWS
 from app.validations.store import rfc3339
@@ -103,11 +103,10 @@ def winners(
     rows: Annotated[int, SIZE] = ROWS,
 ) -> Response:
     """Who is first as two numbers of the task vary; each cell is the answer to the changed task."""
-    headers = {"Vary": "Accept"}
     if wants(request, "image/svg+xml"):
         picture = f"/recommendations/{recommendation_id}/map.svg?x={x}&y={y}&columns={columns}&rows={rows}"
-        return RedirectResponse(picture, status_code=303, headers=headers)
-    return answer(request, winner_map(answered(recommendation_id, caller.team), x, y, advisor, columns, rows), headers=headers)
+        return RedirectResponse(picture, status_code=303, headers=VARY)
+    return answer(request, winner_map(answered(recommendation_id, caller.team), x, y, advisor, columns, rows), headers=VARY)
 
 
 def line(asked_at: float, whole: Recommendation) -> RecommendationLine:

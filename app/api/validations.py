@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access import Key
 from app.answers import ask
 from app.api.deps import AdvisorDep, CallerDep, CursorQuery, IdempotencyHeader, IfMatchHeader, LimitQuery
-from app.api.wire import Page, answer, make_cursor, page_limit, read_cursor, require_match, tagged, wants
+from app.api.wire import VARY, Page, answer, make_cursor, page_limit, read_cursor, require_match, tagged, wants
 from app.validations import forget, store
 from app.validations.listeners import Listeners
 from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
@@ -161,13 +161,13 @@ async def events(
         size = page_limit(limit)
         found = await run_in_threadpool(store.events, validation_id, after, size + 1)
         following = str(found[size - 1]["id"]) if len(found) > size else None
-        return answer(request, {"items": found[:size], "next_cursor": following})
+        return answer(request, {"items": found[:size], "next_cursor": following}, headers=VARY)
     if last_event_id and last_event_id.isdigit() and len(last_event_id) < 16:
         after = int(last_event_id)
         if over and not await run_in_threadpool(store.events, validation_id, after, 1):
             return Response(status_code=204)
     listeners: Listeners = request.app.state.listeners
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **VARY}
     return EventSourceResponse(listeners.hear(validation_id, caller.id, after), headers=headers)
 
 

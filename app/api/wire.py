@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +19,8 @@ from app.settings import settings
 from app.sheets import lines_of
 
 MAX_LIMIT = 1000
+VARY = {"Vary": "Accept"}
+"""Of every answer that comes in more than one form: a cache must not give a table to who asked for JSON."""
 CSV = "text/csv; charset=utf-8"
 T = TypeVar("T")
 
@@ -86,13 +89,29 @@ def _following(request: Request, body: Any) -> dict[str, str]:
 
 
 def wants(request: Request, kind: str) -> bool:
-    """True when Accept names this media type."""
-    return kind in request.headers.get("accept", "")
+    """True when Accept asks for this media type rather than JSON."""
+    return prefers(request.headers.get("accept", ""), kind)
+
+
+def prefers(accept: str, kind: str) -> bool:
+    """Whether an Accept header names a media type, and gives JSON no higher quality: RFC 9110, section 12.5.1."""
+    if kind not in (accept := accept.lower()):
+        return False
+    quality = {}
+    for given in accept.split(","):
+        name, *parameters = (part.strip() for part in given.split(";"))
+        quality[name] = next((_quality(text[2:]) for text in parameters if text.startswith("q=")), 1.0)
+    json = next((quality[name] for name in ("application/json", "application/*", "*/*") if name in quality), 0.0)
+    return quality.get(kind, 0.0) > 0 and quality[kind] >= json
+
+
+def _quality(text: str) -> float:
+    return float(text) if re.fullmatch(r"[01](\.\d{0,3})?", text) else 1.0
 
 
 def csv_answer(request: Request, rows: Iterable[BaseModel], columns: Sequence[str], *, cache: str) -> Response:
     """A table with its entity tag."""
-    return tagged(request, "".join(lines_of(rows, columns)).encode(), CSV, {"Cache-Control": cache})
+    return tagged(request, "".join(lines_of(rows, columns)).encode(), CSV, {"Cache-Control": cache, **VARY})
 
 
 def tagged(request: Request, content: bytes, kind: str, headers: Mapping[str, str]) -> Response:
@@ -105,7 +124,7 @@ def tagged(request: Request, content: bytes, kind: str, headers: Mapping[str, st
 
 def csv_stream(rows: Iterable[BaseModel], columns: Sequence[str]) -> Response:
     """A table that may be too long to hold, sent as it is read."""
-    return StreamingResponse(lines_of(rows, columns), headers={"Cache-Control": "private, no-cache"}, media_type=CSV)
+    return StreamingResponse(lines_of(rows, columns), headers={"Cache-Control": "private, no-cache", **VARY}, media_type=CSV)
 
 
 # ------------------------------------------------------------------ pages

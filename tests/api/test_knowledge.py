@@ -37,6 +37,27 @@ def test_a_list_is_a_table_when_asked_for_csv(client: TestClient, path: str, kno
     assert not [cell for row in rows[1:] for cell in row if cell[:1] in "=@" and cell]
 
 
+@pytest.mark.parametrize(
+    ("accept", "table"),
+    [
+        ("text/csv, */*", True),
+        ("Text/CSV", True),
+        ("text/csv;q=0.9, application/json;q=0.5", True),
+        ("text/csv;q=0", False),
+        ("text/csv;q=0.5, application/json", False),
+        ("text/csv;q=0.5, */*", False),
+        ("application/xml", False),
+        ("", False),
+    ],
+)
+def test_the_form_goes_by_the_qualities_of_accept_and_caches_are_told(client: TestClient, accept: str, table: bool) -> None:
+    for _ in range(2):  # anew, and as it was kept
+        response = client.get("/v1/gpus", headers={"Accept": accept})
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/csv" if table else "application/json")
+        assert "Accept" in response.headers["vary"].split(", ")
+
+
 def test_filters_hold_together(client: TestClient) -> None:
     items = client.get("/v1/benchmarks", params={"dataset": "cifar10", "architecture": "dcgan", "metric": "fid"}).json()["items"]
     assert items
