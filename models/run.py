@@ -155,7 +155,7 @@ class Run:
             pass
         self.record.add_measurement(at, measured, self.metric)
         self._look(shown[0])
-        name = f"samples/{self.game.step}.png"
+        name = f"{contract.GRIDS}/{self.game.step}.png"
         self.dataset.picture(shown[0][:GRID], self.run_dir / name)
         write(self.run_dir / contract.SAMPLES, (self.run_dir / name).read_bytes())
         metric = self.metric.name if self.metric else ""

@@ -122,6 +122,11 @@ def test_a_newcomer_asks_reads_the_answer_and_watches_a_validation_to_its_verdic
     samples.scroll_into_view_if_needed()
     expect(samples).to_have_js_property("complete", True)
     assert samples.evaluate("image => image.naturalWidth") > 0
+    page.locator("#samples summary").first.click()
+    moments = page.locator("#samples details[open] img")
+    assert moments.count() > 1, "the run is seen to grow"
+    expect(moments.first).to_have_js_property("complete", True)
+    assert moments.first.evaluate("image => image.naturalWidth") > 0
     report = httpx.get(server + str(page.get_by_role("link", name="report.json").first.get_attribute("href"))).json()
     assert state.locator(".verdict strong").first.inner_text().lower().rstrip(".") == report["verdict"]["outcome"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -20,7 +21,7 @@ from app.dashboard.text import number
 from app.errors import Conflict, Unprocessable
 from app.validations import store
 from app.vocabulary import Recommendation, Task, Validation, ValidationRequest
-from models.contract import REPORT
+from models.contract import GRIDS, REPORT, SAMPLES
 
 router = APIRouter(prefix="/validations", route_class=Page, include_in_schema=False)
 Typed = Annotated[dict[str, str], Depends(typed)]
@@ -29,6 +30,8 @@ LISTED = 50
 MOST_EVENTS = 20_000
 MOST_POINTS = 240
 """Points of one curve; a longer one is thinned."""
+MOMENTS = 8
+"""Grids of one run that are shown beside each other, from its first to its last."""
 LOGGED = 60
 """Events the log shows, newest first."""
 QUIET = ("progress", "samples", "checkpoint", "metric", "verdict")
@@ -117,23 +120,48 @@ def spoken(it: Validation) -> str:
     return f"{it.status}, {math.floor(it.progress.fraction * 10) * 10} %" if it.status == "running" else str(it.status)
 
 
-def sample_grids(it: Validation, events: Events, files: Set[str]) -> list[tuple[str, str]]:
-    """(run, address) of the newest grid of each run, the candidate first; the address changes with the grid."""
-    newest = {e["data"].get("run"): e["id"] for e in events if e["type"] == "samples"}
-    shown = [run for run in it.plan["runs"] if f"{run['name']}/samples.png" in files]
-    shown.sort(key=lambda run: run["name"] == "baseline")
-    address = f"/v1/validations/{it.id}/artifacts"
-    return [
-        (_of({**run, "run": run["name"]}), f"{address}/{run['name']}/samples.png?{newest.get(run['name'], 0)}") for run in shown
-    ]
+@dataclass(frozen=True)
+class Grown:
+    """The samples of a run: the newest grid, whose address changes with it, and (kimg, metric, address) from its first to its last."""
+
+    run: str
+    newest: str
+    moments: Sequence[tuple[float, float | None, str]]
+
+
+def sample_grids(it: Validation, events: Events, files: Set[str]) -> list[Grown]:
+    """Of each run that has some, the candidate first."""
+    folder = f"/v1/validations/{it.id}/artifacts"
+    figures = {(e["data"].get("run"), e["data"].get("step")): e["data"].get("value") for e in events if e["type"] == "metric"}
+    found = []
+    for run in sorted(it.plan["runs"], key=lambda run: run["name"] == "baseline"):
+        name = run["name"]
+        drawn = [e for e in events if e["type"] == "samples" and e["data"].get("run") == name]
+        kimg = {e["data"]["step"]: e["data"]["kimg"] for e in drawn if f"{name}/{GRIDS}/{e['data']['step']}.png" in files}
+        moments = [
+            (kimg[step], figures.get((name, step)), f"{folder}/{name}/{GRIDS}/{step}.png")
+            for step in spread(sorted(kimg), MOMENTS)
+        ]
+        if f"{name}/{SAMPLES}" in files:
+            newest = f"{folder}/{name}/{SAMPLES}?{drawn[-1]['id'] if drawn else 0}"
+            found.append(Grown(_of({**run, "run": name}), newest, moments))
+    return found
+
+
+def spread(steps: Sequence[int], most: int) -> list[int]:
+    """At most so many of them, evenly from the first to the last."""
+    if len(steps) <= most:
+        return list(steps)
+    return [steps[round(place * (len(steps) - 1) / (most - 1))] for place in range(most)]
 
 
 def files_by_run(validation_id: str, artifacts: Iterable[tuple[str, int]]) -> dict[str, list[tuple[str, str, int]]]:
-    """Run, or "" for the whole -> (name, address, bytes); the candidate's files, which stand at the top too, are listed once."""
+    """Run, or "" for the whole -> (name, address, bytes), without the grids; the candidate's files, which stand at the top too, are
+    listed once."""
     grouped: dict[str, list[tuple[str, str, int]]] = {}
     for name, size in artifacts:
         run, _, last = name.rpartition("/")
-        if run or last == REPORT:
+        if (run or last == REPORT) and not run.endswith(f"/{GRIDS}"):
             grouped.setdefault(run, []).append((last, f"/v1/validations/{validation_id}/artifacts/{name}", size))
     return grouped
 

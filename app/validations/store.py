@@ -25,7 +25,7 @@ from app.validations.plan import plan as planned
 from app.validations.record import rfc3339 as rfc3339
 from app.validations.view import shown
 from app.vocabulary import Recommendation, Status, Task, Validation, ValidationRequest
-from models.contract import ARTIFACTS, REPORT
+from models.contract import ARTIFACTS, GRIDS, REPORT
 
 Advise = Callable[[Task], Recommendation]
 MOST = 50
@@ -233,14 +233,16 @@ def _text(path: Path, data: Mapping[str, Any]) -> bytes:
 
 
 def _files(validation_id: str, team: str | None) -> tuple[dict[str, Path], dict[str, Any]]:
-    """The files and the plan's data set. Names are built here from the plan and a fixed list, never from a request, so none can
-    lead out of the folder."""
+    """The files and the plan's data set. Names are built here from the plan, a fixed list and the steps at which there are grids,
+    never from a request, so none can lead out of the folder."""
     with db.reading() as session:
         plan = _row(session, validation_id, team).plan
     runs = [run["name"] for run in plan["runs"]]
     folder = settings().runs / validation_id
     paths = {name: folder / "candidate" / name for name in ARTIFACTS} | {REPORT: folder / REPORT}
     paths |= {f"{run}/{name}": folder / run / name for run in runs for name in ARTIFACTS}
+    grids = {run: sorted(int(p.stem) for p in (folder / run / GRIDS).glob("*.png") if p.stem.isdecimal()) for run in runs}
+    paths |= {f"{run}/{GRIDS}/{step}.png": folder / run / GRIDS / f"{step}.png" for run in runs for step in grids[run]}
     return {name: path for name, path in paths.items() if path.is_file()}, plan["dataset"]
 
 

@@ -6,8 +6,10 @@ from fastapi.testclient import TestClient
 
 from app import db
 from app.dashboard.charts import Series
-from app.dashboard.watching import MOST_POINTS, _thinned, verdict_chart
+from app.dashboard.watching import MOMENTS, MOST_POINTS, _thinned, verdict_chart
+from app.settings import settings
 from app.validations import record
+from models.contract import GRIDS, SAMPLES
 from tests.dashboard.html import Html
 from tests.dashboard.test_pages import DIGITS, answered, page
 
@@ -64,6 +66,23 @@ def test_curves_and_health_are_drawn_from_the_events(client: TestClient) -> None
     assert len(found.all("svg", _class="curves")) == 2
     assert len(found.all("polyline")) == 3, "a figure that is not a number is left out"
     assert "mode collapse in candidate: one <face>. Remedy: Lower the rate." in found.text.replace("  ", " ").replace(" :", ":")
+
+
+def test_a_run_shows_its_first_grid_its_last_and_some_between(client: TestClient) -> None:
+    address = started(client)
+    folder, steps = settings().runs / address.rsplit("/", 1)[1] / "candidate", [10 * place for place in range(30)]
+    (folder / GRIDS).mkdir(parents=True)
+    for name in (SAMPLES, *(f"{GRIDS}/{step}.png" for step in steps)):
+        (folder / name).write_bytes(b"picture")
+    run = {"run": "candidate", "architecture": "dcgan"}
+    told(address, *(("samples", {**run, "step": step, "kimg": step / 100, "path": f"{GRIDS}/{step}.png"}) for step in steps))
+    told(address, ("metric", {**run, "name": "kid", "kimg": 2.9, "value": 0.3, "step": 290}))
+    found = page(client, address)
+    shown = [a["src"] for a in found.all("img", loading="lazy") if f"/{GRIDS}/" in a["src"]]
+    assert len(shown) == MOMENTS and shown[0].endswith("/0.png") and shown[-1].endswith("/290.png")
+    assert "2.9 kimg · 0.3" in found.text
+    assert client.get(shown[3]).content == b"picture"
+    assert not any(f"/{GRIDS}/" in link and link not in shown for link in found.links()), "the list of files leaves the grids out"
 
 
 def test_a_validation_that_cannot_be_planned_goes_back_to_the_answer_with_the_reason(client: TestClient) -> None:

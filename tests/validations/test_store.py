@@ -187,14 +187,35 @@ def test_pages_hold_every_validation_once_newest_first(database: str) -> None:
 def test_only_files_of_the_plan_can_be_fetched(database: str) -> None:
     made = ask()
     folder = settings().runs / made.id
-    for name in ("report.json", "secret.txt", "candidate/samples.png", "candidate/run.lock"):
+    for name in (
+        "report.json",
+        "secret.txt",
+        "candidate/samples.png",
+        "candidate/samples/20.png",
+        "candidate/samples/x.png",
+        "candidate/run.lock",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    assert store.artifacts(made.id) == [("samples.png", 21), ("report.json", 11), ("candidate/samples.png", 21)]
+    assert store.artifacts(made.id) == [
+        ("samples.png", 21),
+        ("report.json", 11),
+        ("candidate/samples.png", 21),
+        ("candidate/samples/20.png", 24),
+    ]
     found = store.artifact(made.id, "samples.png")
     assert isinstance(found, Path) and found.read_text() == "candidate/samples.png"
     assert store.artifact(made.id, "report.json") == b"report.json"
-    for name in ("secret.txt", "candidate/run.lock", "../report.json", "candidate/../report.json", "/etc/passwd", "nobody/x"):
+    for name in (
+        "secret.txt",
+        "candidate/run.lock",
+        "candidate/samples/x.png",
+        "candidate/samples/21.png",
+        "../report.json",
+        "candidate/../report.json",
+        "/etc/passwd",
+        "nobody/x",
+    ):
         with pytest.raises(NotFound):
             store.artifact(made.id, name)
 

@@ -12,7 +12,9 @@ function swap(old, fresh) {
   }
   if (old.innerHTML === fresh.innerHTML) return;
   const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const opened = [...old.querySelectorAll("details[open][id]")].map(one => one.id);
   old.replaceChildren(...document.adoptNode(fresh).childNodes);
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   if (focused) (document.getElementById(focused) || document.getElementById("main")).focus({ preventScroll: true });
 }
 
