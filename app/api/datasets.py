@@ -91,7 +91,7 @@ async def proceed(
 def listing(request: Request, caller: CallerDep, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
     """Your own data sets, newest first; GET /v1/datasets lists those of the knowledge base."""
     position = read_cursor(cursor, {"l": "uploads"})
-    items, following = datasets.page(page_limit(limit), (position[0], position[1]) if position else None, caller.team)
+    items, following = datasets.page(page_limit(limit), position, caller.team)
     after = make_cursor(following, {"l": "uploads"}) if following else None
     return answer(request, {"items": items, "next_cursor": after})
 

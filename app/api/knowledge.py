@@ -42,10 +42,10 @@ def listing(
     if wants(request, "text/csv"):
         return csv_answer(request, ordered, list(kind.model_fields), cache=CACHE)
     position = read_cursor(cursor, filters)
-    rest = [item for item in ordered if position is None or str(getattr(item, key)) > position[0]]
+    rest = [item for item in ordered if position is None or str(getattr(item, key)) > position[1]]
     size = page_limit(limit)
     page = rest[:size]
-    following = make_cursor([str(getattr(page[-1], key))], filters) if len(rest) > size else None
+    following = make_cursor((0.0, str(getattr(page[-1], key))), filters) if len(rest) > size else None
     return answer(request, {"items": page, "next_cursor": following}, headers=VARY, cache=cache)
 
 
@@ -127,7 +127,7 @@ def benchmarks(
         ordered = sorted(found, key=lambda b: b.id)
         return csv_stream(chain(ordered, figures.every(caller.team, wanted, source)), list(Benchmark.model_fields))
     position = read_cursor(cursor, filters)
-    after, size = (position[0] if position else ""), page_limit(limit)
+    after, size = (position[1] if position else ""), page_limit(limit)
     own = figures.page(caller.team, size + 1, wanted, source, after) if after < figures.BEHIND else []
     return listing(request, [*found, *own], "id", Benchmark, filters, limit, cursor, cache="private, no-cache")
 

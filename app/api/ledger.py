@@ -40,6 +40,6 @@ def pairs(
     if wants(request, "text/csv"):
         return csv_answer(request, recent, list(LedgerPair.model_fields), cache="no-cache")
     place = read_cursor(cursor, {"l": "ledger", **wanted})
-    found, more = ledger.page(page_limit(limit), wanted, None if place is None else (place[0], place[1]), caller.team)
+    found, more = ledger.page(page_limit(limit), wanted, place, caller.team)
     following = make_cursor(more, {"l": "ledger", **wanted}) if more else None
     return answer(request, {"items": found, "next_cursor": following, "summary": ledger.summary(recent)}, headers=VARY)

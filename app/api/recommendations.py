@@ -70,7 +70,7 @@ async def create(request: Request, task: Task, caller: CallerDep, advisor: Advis
 def listing(request: Request, caller: CallerDep, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
     """The recommendations given, newest first."""
     place = read_cursor(cursor, {"l": "recommendations"})
-    found, more = page(page_limit(limit), (place[0], place[1]) if place else None, caller.team)
+    found, more = page(page_limit(limit), place, caller.team)
     following = make_cursor(more, {"l": "recommendations"}) if more else None
     return answer(request, {"items": [line(*one) for one in found], "next_cursor": following})
 

@@ -108,7 +108,7 @@ async def ended(request: Request, made: Validation, seconds: int, caller: Key) -
 def listing(request: Request, caller: CallerDep, limit: LimitQuery = None, cursor: CursorQuery = None) -> Response:
     """The validations, newest first."""
     position = read_cursor(cursor, {"l": "validations"})
-    items, following = store.page(page_limit(limit), (position[0], position[1]) if position else None, caller.team)
+    items, following = store.page(page_limit(limit), position, caller.team)
     after = make_cursor(following, {"l": "validations"}) if following else None
     return answer(request, {"items": items, "next_cursor": after})
 

@@ -77,7 +77,7 @@ def deliveries(
     """What was sent and what is still on its way, newest first; kept for 30 days."""
     filters = {"l": "deliveries", "e": endpoint_id}
     place = read_cursor(cursor, filters)
-    found, more = endpoints.deliveries(endpoint_id, caller.team, page_limit(limit), (place[0], place[1]) if place else None)
+    found, more = endpoints.deliveries(endpoint_id, caller.team, page_limit(limit), place)
     return answer(request, {"items": found, "next_cursor": make_cursor(more, filters) if more else None})
 
 

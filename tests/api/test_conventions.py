@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.access import Key
 from app.api.limits import Limit
+from app.api.wire import make_cursor
 from app.buckets import Buckets
 from app.vocabulary import Scope
 from tests.access.test_figures import figure
@@ -87,6 +88,14 @@ def test_the_log_links_on_by_its_own_parameter(client: TestClient) -> None:
     client.post(f"/v1/validations/{made}/cancel")
     page = client.get(f"/v1/validations/{made}/events?limit=1")
     assert page.links["next"]["url"] == f"/v1/validations/{made}/events?limit=1&after=1"
+
+
+@pytest.mark.parametrize("place", [(), ("x",), (1, "x"), (1.0, 2), (1.0, "x", "y"), ({"a": 1}, [2]), (None, None)])
+def test_a_cursor_of_another_shape_is_refused_though_it_is_signed(client: TestClient, place: Any) -> None:
+    for path, filters in (("/v1/datasets/mine", {"l": "uploads"}), ("/v1/validations", {"l": "validations"})):
+        found = client.get(path, params={"cursor": make_cursor(place, filters)})
+        assert problem(found, 422)["errors"][0]["code"] == "bad_cursor"
+        assert client.get(path, params={"cursor": make_cursor((1.0, "x"), filters)}).status_code == 200
 
 
 @pytest.mark.parametrize("change", ["limit=1&min_memory_gb=2", "limit=1&min_memory_gb=1&cursor=x"])
