@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from app.cli import app
 from models import contract, replay
 from models.contract import RunBudget, write_recipe
 from models.outcome import Refused
@@ -44,6 +49,29 @@ def test_a_run_goes_on_from_a_share_of_its_budget_as_if_it_had_not_stopped(tmp_p
     (tmp_path / "parts" / contract.REPORT).rename(tmp_path / "parts" / "first.json")
     again = finished(tmp_path / "parts", steps=8)
     assert (again["steps"], again["ema_sha256"]) == (8, whole["ema_sha256"])
+
+
+def test_a_report_that_names_a_data_set_without_its_place_replays_where_that_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "own" / "faces"
+    place.mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 8, 8), dtype=np.uint8)
+    for number, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(place / f"{number}.png")
+    write_recipe(tmp_path / "run", dataclasses.replace(tiny.recipe("gan"), dataset=str(place)), RunBudget(steps=2))
+    assert train(tmp_path / "run") == contract.EXIT_OK
+    report = tmp_path / "report.json"
+    report.write_text((tmp_path / "run" / contract.REPORT).read_text().replace(str(place), "faces"))
+    monkeypatch.setattr(sys, "argv", ["replay", str(report)])
+    assert replay.main() == contract.EXIT_BAD_RECIPE
+    assert "gan: cannot be replayed: " in capsys.readouterr().out
+    ended = CliRunner().invoke(app, ["replay", str(report), "--dataset", str(place)])
+    assert ended.exit_code == contract.EXIT_OK, "the same to the last bit"
+    next(place.glob("*.png")).unlink()
+    monkeypatch.setattr(sys, "argv", ["replay", str(report), "--dataset", str(place)])
+    assert replay.main() == replay.EXIT_DIFFERENT
+    assert "differs in dataset" in capsys.readouterr().out
 
 
 def test_what_cannot_be_replayed_says_why(tmp_path: Path) -> None:
