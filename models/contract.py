@@ -10,7 +10,7 @@ Files of a run, all inside RUN_DIR:
     checkpoint-DIGEST.safetensors   every tensor of the game: networks, EMA, optimisers, random state
     checkpoint.json           the rest of the state (step, seconds spent, data position) and the name and digest of the file above;
                               replaced by rename, so that a kill at any instant leaves a whole pair
-    samples/STEP.png          one grid per measurement
+    samples/STEP.png          one grid per measurement, and per eighth of the budget
     samples.png               the latest grid
     curves.svg                metric and losses over kimg
     report.json               the outcome; its presence means the run has finished

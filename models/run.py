@@ -28,6 +28,8 @@ from models.outcome import Refused, Stopped
 from models.record import Record
 
 GRID = 64
+PICTURES = 8
+"""Grids of a run at least, evenly over its budget: a metric is slow and measured more seldom."""
 PACES = 256
 MEASURING_SHARE = 0.2
 """Under a budget in seconds a due measurement waits while measuring has taken more of the time than this."""
@@ -51,6 +53,7 @@ class Run:
         resumed = self._restore()
         self._start = self.reported = self.saved = time.monotonic()
         self._rate_from = (self._start, self.game.step)
+        self._drawn = int(self.fraction * PICTURES)
         self.journal.write(
             "started",
             architecture=recipe.architecture,
@@ -155,19 +158,39 @@ class Run:
             pass
         self.record.add_measurement(at, measured, self.metric)
         self._look(shown[0])
-        name = f"{contract.GRIDS}/{self.game.step}.png"
-        self.dataset.picture(shown[0][:GRID], self.run_dir / name)
-        write(self.run_dir / contract.SAMPLES, (self.run_dir / name).read_bytes())
         metric = self.metric.name if self.metric else ""
         title = f"{self.recipe.architecture} on {self.recipe.dataset}"
         write(self.run_dir / contract.CURVES, curves(title, metric, self.record.history, self.record.losses).encode())
         if measured and self.metric:
             self.journal.write("metric", **self.record.history[-1], name=metric, samples=self.metric.samples)
-        self.journal.write("samples", **at, path=name)
+        self._draw(shown[0])
+        self.record.reserve = 1.1 * self._spent(start)
+
+    def picture_due(self) -> bool:
+        """Another part of the budget is over."""
+        return int(self.fraction * PICTURES) > self._drawn
+
+    def picture(self) -> None:
+        """A grid of samples of the averaged networks at this step."""
+        start, shown = time.monotonic(), list[Tensor]()
+        for _ in self._samples(GRID, shown):
+            pass
+        self._draw(shown[0])
+        self._spent(start)
+
+    def _draw(self, samples: Tensor) -> None:
+        name = f"{contract.GRIDS}/{self.game.step}.png"
+        self.dataset.picture(samples[:GRID], self.run_dir / name)
+        write(self.run_dir / contract.SAMPLES, (self.run_dir / name).read_bytes())
+        self.journal.write("samples", step=self.game.step, kimg=self.game.kimg, path=name)
+        self._drawn = int(self.fraction * PICTURES)
+
+    def _spent(self, start: float) -> float:
+        """Seconds since then, which are not training's."""
         took = time.monotonic() - start
         self.record.measuring_seconds += took
-        self.record.reserve = 1.1 * took
         self._rate_from = (self._rate_from[0] + took, self._rate_from[1])
+        return took
 
     @contextmanager
     def _watch(self) -> Iterator[Watch]:

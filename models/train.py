@@ -40,9 +40,9 @@ def play(run: Run) -> None:
     try:
         while True:
             now, done = time.monotonic(), run.done
-            told, measure = run.stopping(), run.measurement_due()
+            told, measure, picture = run.stopping(), run.measurement_due(), run.picture_due()
             progress, save = now - run.reported >= PROGRESS_SECONDS, now - run.saved >= CHECKPOINT_SECONDS
-            if done or told or measure or progress or save or game.step % CHECK_STEPS == 0:
+            if done or told or measure or picture or progress or save or game.step % CHECK_STEPS == 0:
                 if not run.sound():
                     continue
                 if progress:
@@ -51,6 +51,8 @@ def play(run: Run) -> None:
                     raise Stopped
                 if measure or done:
                     run.measure()
+                elif picture:
+                    run.picture()
                 if measure or save or done:
                     run.save()
             if done:

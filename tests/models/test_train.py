@@ -64,6 +64,9 @@ def test_a_run_leaves_every_file_of_the_contract(tmp_path: Path) -> None:
     assert set(report["parameters"]) == {"generator", "discriminator"}
     assert report["dataset"]["samples"] == 1297
     assert "dcgan on digits" in (run_dir / contract.CURVES).read_text()
+    grids = sorted(int(path.stem) for path in (run_dir / contract.GRIDS).iterdir())
+    assert grids == [0, 5, 10, 15, 19, 20, 25, 30, 35, 38, 40], "every measurement, and every eighth of the budget"
+    assert [event.data["step"] for event in seen if event.type == "samples"] == grids
 
 
 def test_two_runs_of_one_recipe_give_the_same_bits_and_a_finished_run_is_left_alone(tmp_path: Path, straight: str) -> None:
