@@ -115,7 +115,7 @@ class Access:
 
     def look(self, credential: str, purpose: str, address: str = "") -> Key | None:
         """As `_look`; None counts against the address. Raises TooMany once it has shown too many that stand for none."""
-        who, now = _network(address), time.monotonic()
+        who, now = network(address), time.monotonic()
         if digest(purpose + credential) not in self._held and (left := self._wrong.left(who, now)) < 1:
             wait = self._wrong.wait(left)
             raise TooMany(f"an address may show {WRONG_PER_MINUTE} wrong keys in a minute", retry_after=math.ceil(wait))
@@ -174,7 +174,7 @@ def is_own(address: str) -> bool:
     return _is_loopback(address) if _is_address(address) else True
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """The address, or the /64 of one of IPv6: whoever has one of those has all of them."""
     return str(ip_network(f"{address}/64", strict=False)) if _is_address(address) and ":" in address else address
 

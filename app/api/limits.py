@@ -8,7 +8,7 @@ import time
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.access import Key, is_own
+from app.access import Key, is_own, network
 from app.api.problems import problem_response
 from app.buckets import WINDOW, Buckets
 from app.errors import TooMany
@@ -49,4 +49,4 @@ def _who(scope: Scope) -> str | None:
     if key.id is not None:
         return key.id
     address = str((scope.get("client") or ("", 0))[0])
-    return None if is_own(address) else address
+    return None if is_own(address) else network(address)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -11,9 +13,11 @@ import numpy as np
 from numpy.lib import format as npy
 
 from app.fingerprint.facts import Progress, Refused, file_digest
+from app.fingerprint.unpack import METHODS, Archive
 from app.vocabulary import ArrayFacts, Data, DataType, Fingerprint, Labels, Task
 
 MOST_BYTES = 50_000_000_000
+MOST_HEADER = 65_536
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,16 @@ def read(path: Path, progress: Progress) -> Fingerprint:
     """The largest array of the file; `labels` beside it counts. Raises Refused for object arrays, damage, shapes of no known data."""
     try:
         found = list(_headers(path))
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, SyntaxError, NotImplementedError, RuntimeError) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        SyntaxError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise Refused(f"{path.name} is no array of numpy: {str(error)[:200]}", "malformed") from error
     if not found:
         raise Refused(f"{path.name} holds no array", "empty")
@@ -54,9 +67,11 @@ def _headers(path: Path) -> list[Header]:
     if path.suffix.lower() == ".npy":
         with path.open("rb") as file:
             return [_header(path.stem, file)]
-    with zipfile.ZipFile(path) as archive:
+    with Archive(path) as raw, zipfile.ZipFile(raw) as archive:
         found = []
         for entry in archive.infolist():
+            if entry.compress_type not in METHODS:
+                raise Refused(f"{entry.filename[:100]!r} is packed by method {entry.compress_type}; deflate it", "method")
             if entry.filename.endswith(".npy"):
                 with archive.open(entry) as file:
                     found.append(_header(entry.filename.removesuffix(".npy"), file))
@@ -64,6 +79,7 @@ def _headers(path: Path) -> list[Header]:
 
 
 def _header(name: str, file: IO[bytes]) -> Header:
+    file = io.BytesIO(file.read(MOST_HEADER))  # what it claims of its length may be 4 GB, from 4 MB that are packed
     version = npy.read_magic(file)
     shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
     return Header(name, shape, dtype)

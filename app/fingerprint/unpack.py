@@ -6,6 +6,7 @@ import io
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from app.fingerprint.facts import MOST_FILES, Progress, Refused, quiet
@@ -17,12 +18,13 @@ SMALL = 10_000_000
 """The ratio does not matter below this many bytes."""
 MOST_FOLDERS, DEEPEST = 30_000, 32
 """Folders in all (ImageNet-21k has one for each class), and within each other: one costs a file system more than a file."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _CHUNK = 1 << 20
 _ENTRY = b"PK\1\2"
 """What each entry of the index begins with."""
 
 
-class _Archive(io.FileIO):
+class Archive(io.FileIO):
     """A zip whose index, which the library reads at once, holds no more entries than may be unpacked, folders and all."""
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -40,14 +42,14 @@ def unpack(archive: Path, into: Path, progress: Progress = quiet, most_bytes: in
     """
     try:
         into.mkdir(parents=True, exist_ok=True)
-        with _Archive(archive) as file, zipfile.ZipFile(file) as opened:
+        with Archive(archive) as file, zipfile.ZipFile(file) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
             _check(entries, archive.stat().st_size, most_bytes)
             written = 0
             for number, entry in enumerate(entries, start=1):
                 written += _write(opened, entry, into, most_bytes - written)
                 progress(number, len(entries))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error  # which names no place of this machine
         raise Refused(f"{archive.name} cannot be unpacked: {str(why)[:200]}", "bad_archive") from error
     return _inner(into)
@@ -77,6 +79,8 @@ def _check(entries: list[zipfile.ZipInfo], packed: int, most_bytes: int) -> None
             raise Refused(f"{entry.filename[:100]!r} is a link", "link")
         if entry.flag_bits & 1:
             raise Refused(f"{entry.filename[:100]!r} is encrypted", "encrypted")
+        if entry.compress_type not in METHODS:  # LZMA takes as much memory as the archive says, up to 4 GB
+            raise Refused(f"{entry.filename[:100]!r} is packed by method {entry.compress_type}; deflate it", "method")
 
 
 def _count(path: PurePosixPath, folders: set[tuple[str, ...]]) -> None:

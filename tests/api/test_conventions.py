@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.access import Key
+from app.access import NOBODY, Key
 from app.api.limits import Limit
 from app.api.wire import make_cursor
 from app.buckets import Buckets
@@ -175,3 +175,17 @@ def test_a_key_that_calls_too_often_is_told_to_wait_and_others_are_not() -> None
     assert third.json()["code"] == "too_many_requests"
     assert 1 <= int(third.headers["retry-after"]) <= 60
     assert as_key("b").get("/").status_code == 200
+
+
+def test_without_a_key_the_addresses_of_one_network_are_one_caller() -> None:
+    from starlette.responses import PlainTextResponse
+
+    limited = Limit(PlainTextResponse("ok"), 1)
+
+    def status(address: str) -> int:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await limited({**scope, "client": (address, 1), "state": {"key": NOBODY}}, receive, send)
+
+        return TestClient(app).get("/").status_code
+
+    assert [status(a) for a in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "192.0.2.1")] == [200, 429, 200, 200]

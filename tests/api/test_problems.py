@@ -120,6 +120,17 @@ def test_an_unexpected_error_tells_nothing_of_the_inside(client: TestClient, mon
     assert "SELECT" not in str(found)
 
 
+def test_an_address_begins_no_line_of_its_own_in_the_log(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("app.api.recommendations.answered", broken)
+    problem(client.get("/v1/recommendations/x%0aERROR all is lost/why-not/dcgan"), 500)
+    assert "x\\nERROR all is lost" in caplog.text
+
+
 def test_a_database_that_is_gone_is_not_ready_rather_than_broken(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy.exc import OperationalError
 

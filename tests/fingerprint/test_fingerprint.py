@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import tracemalloc
 import wave
 import zipfile
 from pathlib import Path
@@ -294,6 +295,46 @@ def test_a_hostile_archive_is_refused_and_leaves_nothing_outside(
 def test_an_archive_without_a_file_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
     with pytest.raises(Refused, match="holds no file"):
         fingerprint(unpack(zipped(tmp_path / "a.zip", dict.fromkeys(names, b"")), tmp_path / "inside"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_with_any_byte_wrong_is_unpacked_or_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("a/b.txt", np.random.default_rng(0).bytes(40) * 3)
+    whole, wrong, refused = (tmp_path / "a.zip").read_bytes(), tmp_path / "wrong.zip", 0
+    for place in range(0, len(whole), 2):
+        wrong.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            unpack(wrong, tmp_path / str(place))
+        except Refused:
+            refused += 1
+    assert refused > len(whole) / 10
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_an_array_with_any_byte_wrong_is_read_or_refused(tmp_path: Path, method: int) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((4, 8, 8), np.uint8))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
+        archive.write(tmp_path / "images.npy", "images.npy")
+    whole, wrong, refused = (tmp_path / "a.npz").read_bytes(), tmp_path / "wrong.npz", 0
+    for place in range(len(whole)):
+        wrong.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            fingerprint(wrong)
+        except Refused:
+            refused += 1
+    assert refused > len(whole) / 10
+
+
+def test_the_head_of_an_array_is_not_held_at_the_length_that_it_claims(tmp_path: Path) -> None:
+    claimed = b"\x93NUMPY\x02\x00" + struct.pack("<I", 100_000_000) + b" " * 100_000_000
+    archive = zipped(tmp_path / "a.npz", {"images.npy": claimed})
+    tracemalloc.start()
+    with pytest.raises(Refused):
+        fingerprint(archive)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10_000_000
 
 
 def test_an_index_of_more_entries_than_are_allowed_is_refused_before_it_is_read(
