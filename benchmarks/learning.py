@@ -142,12 +142,13 @@ def rows() -> list[dict[str, str]]:
 
 
 def seeds_won(slug: str) -> str:
-    """Of how many seeds the latest run beat the untrained network and the baseline; each by the threshold of the task."""
+    """Of how many seeds the latest run beat the untrained network and the baseline of as many seconds, by the threshold of the task."""
     task, dataset = RACES[slug]
     terms = tasks()[task]
     sign = 1 if terms["direction"] == "max" else -1
-    last = {(row["architecture"], row["seed"]): row for row in rows() if (row["task"], row["dataset"]) == (task, dataset)}
-    own = [row for (architecture, _), row in last.items() if architecture == slug]
+    of_task = [row for row in rows() if (row["task"], row["dataset"]) == (task, dataset)]
+    own = list({row["seed"]: row for row in of_task if row["architecture"] == slug}.values())
+    base = {(row["seed"], row["seconds"]): row["after"] for row in of_task if row["architecture"] == terms["baseline"]}
     if not own:
         return "not run"
 
@@ -155,7 +156,7 @@ def seeds_won(slug: str) -> str:
         return sign * (float(row["after"]) - float(than)) > terms["threshold"]
 
     untrained = sum(better(row, row["before"]) for row in own)
-    baseline = sum(better(row, last[terms["baseline"], row["seed"]]["after"]) for row in own)
+    baseline = sum(better(row, base[row["seed"], row["seconds"]]) for row in own)
     return f"{untrained} and {baseline} of {len(own)}, {float(own[-1]['seconds']):.0f} s"
 
 
