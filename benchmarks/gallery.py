@@ -69,9 +69,9 @@ Every network here is written from its paper and trains through the one loop. Be
 at a small size (`python -m benchmarks.gallery`): enough to see that it learns, nothing like what it can do. *Before* and *after*
 are the metric of the task, untrained and at the end; *baseline* is what a validation must beat; *real* is what real samples would
 get, where the metric has that. *Seeds*: in how many of three other runs of 25, 60 or 150 s the figure beat the untrained network's, and
-in how many the baseline's, each by the threshold of the task, with the recipe that a validation of so many seconds would take, images at
-16 px, beside one to four other busy processes (`python -m benchmarks.learning`; every run is a line of networks/learning.csv). *Steps/s* are on one thread, at the size named with
-the samples; *to plain* is their ratio to a loop that a tutorial would write around the same networks (`python -m benchmarks.plain`).
+in how many the baseline's, each by the threshold of the task, with the recipe that a validation of so many seconds would take, images
+at 16 px, beside one to four other busy processes (`python -m benchmarks.learning`; every run is a line of networks/learning.csv).
+*Steps/s* are on one thread, at the size named with the samples; *to plain* is their ratio to a loop that a tutorial would write around the same networks (`python -m benchmarks.plain`).
 
 Pictures and figures are of one run each, of one seed, on whatever else the machine was doing: a difference between two networks of
 this page says little, and a network that is worse after its moment than before (grey noise is not the worst) needs more than a
@@ -88,8 +88,8 @@ WEAK = """
   first two or the last was better than untrained, which is even grey and no bad figure here; after 150 s most are. Progressive GAN's
   digits can be read by then, but the speckle behind them costs more than a fitted Gaussian's blur.
 - **Text, tables, points, translation, vocoder**: every one learns from every seed but r-GAN, whose coverage grows by less than the
-  threshold. Most stay behind baselines that are strong on small data: maximum likelihood, a copula, two shapes pooled, leaving images alone,
-  Griffin-Lim.
+  threshold. Most stay behind baselines that are strong on small data: maximum likelihood, a copula, two shapes pooled, leaving images
+  alone, Griffin-Lim.
 - **Projected GAN**: after 220 steps many digits stand black on white. Probably features of a trained network say little of brightness
   and its augmentation of colour hides the rest; KID looks through the same network, so the figure flatters it.
 - **MUNIT**: nothing but the reconstruction of contents ties an image to its translation. On a CPU it has two numbers of style, two
@@ -116,8 +116,8 @@ is low where layers are small, and for translators, which take one image a step:
 weights, gradients and moments to read and write. *To packages* is the speed of our loop as a ratio to a package that pip installs, at
 the same architecture and batch, in fp32 and in bf16 (`python -m benchmarks.peers`); no package that we could run trains the others.
 All on one thread in seconds of the processor, while other programs used the machine; the turns of each comparison alternate. An empty
-cell was not measured. `stylegan2_pytorch` has other networks (13.3 million parameters beside our 6.27 million at the same resolution and
-batch), so its 0.22 of our images/s is no comparison of loops.
+cell was not measured. `stylegan2_pytorch` has other networks (13.3 million parameters beside our 6.27 million at the same resolution
+and batch), so its 0.22 of our images/s is no comparison of loops.
 
 | network | parameters | published | of convolution | to packages: fp32, bf16 |
 |---|---|---|---|---|
