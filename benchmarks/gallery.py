@@ -71,7 +71,8 @@ are the metric of the task, untrained and at the end; *baseline* is what a valid
 get, where the metric has that. *Seeds*: in how many of three other runs of 25, 60 or 150 s the figure beat the untrained network's, and
 in how many the baseline's, each by the threshold of the task, with the recipe that a validation of so many seconds would take, images
 at 16 px, beside one to four other busy processes (`python -m benchmarks.learning`; every run is a line of networks/learning.csv).
-*Steps/s* are on one thread, at the size named with the samples; *to plain* is their ratio to a loop that a tutorial would write around the same networks (`python -m benchmarks.plain`).
+*Steps/s* are on one thread, at the size named with the samples; *to plain* is their ratio to a loop that a tutorial would write around
+the same networks (`python -m benchmarks.plain`).
 
 Pictures and figures are of one run each, of one seed, on whatever else the machine was doing: a difference between two networks of
 this page says little, and a network that is worse after its moment than before (grey noise is not the worst) needs more than a
