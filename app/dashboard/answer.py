@@ -111,7 +111,7 @@ def start_of(answer: Recommendation, knowledge: Knowledge, typed: Mapping[str, s
         "runnable": runnable,
         "ticked": typed["architectures"].split(",")
         if "architectures" in typed
-        else ticked(runnable, answer, float(defaults["max_seconds"]), advisor),
+        else ticked(runnable, float(defaults["max_seconds"]), advisor),
         "datasets": sets,
         "values": {name: typed.get(name, default) for name, default in defaults.items()},
     }

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Sequence
 
-from app.errors import AdvisorError
-from app.estimates import estimate
 from app.recommend import Advisor, TaskError
+from app.recommend.cost.predict import cpu_seconds
 from app.recommend.describe import as_asked, describe
 from app.recommend.rank import rank
 from app.validations import fleet
-from app.vocabulary import EstimateRequest, Recommendation
+from app.vocabulary import Recommendation
 
 TICKED = 2
-FEWEST_KIMG = 1.0
-"""Thousands of images that a run must be expected to see in its share of the time; with fewer its curves say nothing."""
+FEWEST_KIMG = 3.0
+"""Thousands of images that a run must be expected to see in its share of the time: after some 200 steps of 16 the quickest learners can
+be told from themselves untrained (docs/networks/learning.csv)."""
 
 
 def ranked(answer: Recommendation, able: Collection[str], advisor: Advisor) -> list[str]:
@@ -28,25 +28,19 @@ def ranked(answer: Recommendation, able: Collection[str], advisor: Advisor) -> l
     return found
 
 
-def ticked(runnable: Sequence[str], answer: Recommendation, seconds: float, advisor: Advisor, most: int = TICKED) -> list[str]:
+def ticked(runnable: Sequence[str], seconds: float, advisor: Advisor, most: int = TICKED) -> list[str]:
     """The first `most` that get somewhere in the time; on a GPU, or where nothing is known of a CPU, simply the first."""
     workers = [w for w in fleet.workers() if w.state == "live"]
     if any(w.device != "cpu" for w in workers):
         return list(runnable[:most])
     found: list[str] = []
     for slug in runnable:
-        if len(found) < most and _kimg(slug, answer, seconds / most, advisor) >= FEWEST_KIMG:
+        if len(found) < most and _kimg(slug, seconds / most, advisor) >= FEWEST_KIMG:
             found.append(slug)
     return found or list(runnable[:most])
 
 
-def _kimg(slug: str, answer: Recommendation, seconds: float, advisor: Advisor) -> float:
-    """Thousands of samples that a CPU is expected to show in the time; infinite where no figure speaks of it."""
-    data = answer.task.data
-    sizes = {"resolution": data.resolution, "length": data.length}
-    try:
-        found = estimate(EstimateRequest(architecture=slug, gpu="CPU", **{k: v for k, v in sizes.items() if v}), advisor)
-    except AdvisorError:
-        return float("inf")
-    took = found.seconds_per_kimg.expected
-    return seconds / took if took else float("inf")
+def _kimg(slug: str, seconds: float, advisor: Advisor) -> float:
+    """Thousands of samples that the network as a CPU trains it is expected to see in the time; infinite where none was traced."""
+    traced = next((p for p in advisor.knowledge.profiles if p.architecture == slug and p.recipe == "cpu"), None)
+    return seconds / cpu_seconds(traced) * traced.batch_size / 1000 if traced else float("inf")

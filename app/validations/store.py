@@ -62,7 +62,7 @@ def _in_time(
     """The plan, or where a run of it would see next to nothing in its time, one of the best that see more; it says which were not."""
     first = [run["architecture"] for run in made["runs"][1:]]
     order = list(dict.fromkeys([*first, *(candidate.architecture for candidate in answer.candidates)]))
-    chosen = ticked(order, answer, request.budget.max_seconds, advisor, request.top_k)
+    chosen = ticked(order, request.budget.max_seconds, advisor, request.top_k)
     if not (slow := [slug for slug in first if slug not in chosen]):
         return made
     made = planned(request.model_copy(update={"architectures": tuple(chosen)}), answer, team)

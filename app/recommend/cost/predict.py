@@ -283,6 +283,15 @@ FORMULAS = (
 )
 
 
+def cpu_seconds(profile: Profile) -> float:
+    """Seconds of one traced step on the CPU that estimates mean by `CPU`."""
+    case = Case(
+        profile.architecture, "", "", "", "image" if profile.resolution else "sequence", profile.resolution, precision="fp32"
+    )
+    (log_per_thousand, _) = traced(case, profile.batch_size, profile.length, CPU, [profile]).time
+    return math.exp(log_per_thousand) * profile.batch_size / 1000
+
+
 def _traced(at: Setting, by: Predictor) -> Traced:
     return traced(at.case, at.images, at.length, at.gpu, by.profiles[at.card.slug])
 
