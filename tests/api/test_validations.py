@@ -116,7 +116,7 @@ def test_no_artifact_name_leaves_the_folder(client: TestClient, name: str) -> No
 
 def test_designs_that_nobody_named_are_those_that_get_somewhere_in_the_time(client: TestClient) -> None:
     task = {"data": {"type": "image", "resolution": 32, "channels": 1, "samples": 300}}
-    body = {"task": task, "dataset": "mnist-5k", "budget": {"max_seconds": 120}, "top_k": 3}
+    body = {"task": task, "dataset": "mnist-5k", "budget": {"max_seconds": 60}, "top_k": 3}
     quick, patient = (
         client.post("/v1/validations?validate_only=true", json={**body, "device": device}).json() for device in ("any", "gpu")
     )
